@@ -92,6 +92,9 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 	}
 	if json.Unmarshal(body, &envelope) == nil && byCategory[envelope.Error.Category] != nil {
 		e.Category, e.Message, e.Data = envelope.Error.Category, envelope.Error.Message, envelope.Error.Data
+		if cl.link != nil { // whoever answers may quote the token
+			e.Message, e.Data = wire.Redact(e.Message), json.RawMessage(wire.Redact(string(e.Data)))
+		}
 		return e, readErr
 	}
 	if readErr == nil && len(body) == maxErrorBody && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {

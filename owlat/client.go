@@ -1,6 +1,7 @@
 package owlat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,12 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"owlatsync/owlat/internal/clock"
+	"owlatsync/owlat/internal/gentle"
+	"owlatsync/owlat/internal/origin"
 )
 
 // DefaultBaseURL is where Owlat's own hosting answers.
@@ -26,6 +28,7 @@ type Client struct {
 	Topics        *Topics
 	Events        *Events
 	Transactional *Transactional
+	Preferences   *Preferences
 
 	core *core
 }
@@ -66,7 +69,7 @@ const minKey = 40
 // for a URL or a key of another form and for an option that is nil or has a bad value. Its errors hold neither the key nor
 // the URL.
 func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
-	base, err := parseBase(baseURL)
+	base, err := origin.Parse(cmp.Or(baseURL, DefaultBaseURL))
 	if err != nil {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
@@ -80,6 +83,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		timeout:   DefaultTimeout,
 		retries:   DefaultRetries,
 		limiter:   NewAutoLimiter(),
+		gentle:    gentle.New(DefaultPreferencesRate),
 		userAgent: "owlat-go",
 		random:    rand.Float64,
 	}
@@ -92,14 +96,14 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 		config:    cfg,
 		base:      base,
 		authorize: authorize,
-		http:      cfg.client(),
+		http:      origin.Client(cfg.httpClient, cfg.transport, defaultWork),
 		lastLimit: new(atomic.Pointer[RateLimit]),
 		clock:     new(clock.Clock),
 	}), nil
 }
 
-// With returns a client that differs from c in what the options set and shares all else with it: the key, the limiter, the
-// connections, the pool whose work it is. Observers and functions of [WithBeforeSend] come in addition to those that c has.
+// With returns a client that differs from c in what the options set and shares all else with it: the key, the secret, the
+// limiters, the connections, the pool whose work it is. Observers and functions of [WithBeforeSend] come in addition to those that c has.
 // c stays as it is. With is cheap and safe for concurrent use: make a client for each run, or even each call, whose requests
 // are to be counted, logged or looked at apart. Its errors are those of the options.
 func (c *Client) With(opts ...Option) (*Client, error) {
@@ -109,7 +113,7 @@ func (c *Client) With(opts ...Option) (*Client, error) {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
 	if next.sends > c.core.sends {
-		next.http = next.client()
+		next.http = origin.Client(next.httpClient, next.transport, defaultWork)
 	}
 	return newClient(&next), nil
 }
@@ -120,71 +124,9 @@ func newClient(c *core) *Client {
 		Topics:        &Topics{c},
 		Events:        &Events{c},
 		Transactional: &Transactional{c},
+		Preferences:   &Preferences{c},
 		core:          c,
 	}
-}
-
-func parseBase(raw string) (*url.URL, error) {
-	if raw == "" {
-		raw = DefaultBaseURL
-	}
-	// The text of url.Parse's errors is left out: it quotes the URL, which may hold a password.
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, errors.New("the base URL is malformed; it must look like https://example.convex.site")
-	case u.User != nil:
-		return nil, errors.New("the base URL must not contain credentials; hand in the API key on its own")
-	case u.Scheme != "https" && u.Scheme != "http":
-		return nil, errors.New("the base URL must start with https:// or http://")
-	case u.Hostname() == "":
-		return nil, errors.New("the base URL names no host")
-	case u.RawQuery != "" || u.ForceQuery:
-		return nil, errors.New("the base URL must not have a query")
-	case strings.Contains(raw, "#"):
-		return nil, errors.New("the base URL must not have a fragment")
-	}
-	u.RawPath = strings.TrimRight(u.EscapedPath(), "/")
-	u.Path = strings.TrimRight(u.Path, "/")
-	if strings.HasSuffix(u.Path, "/api/v1") {
-		return nil, errors.New("the base URL must end before /api/v1, which is added to it")
-	}
-	return u, nil
-}
-
-func (cfg *config) client() *http.Client {
-	hc := &http.Client{}
-	if cfg.httpClient != nil {
-		*hc = *cfg.httpClient
-	}
-	if cfg.transport != nil {
-		hc.Transport = cfg.transport
-	}
-	if hc.Transport == nil {
-		hc.Transport = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConnsPerHost: defaultWork,
-			IdleConnTimeout:     90 * time.Second,
-			TLSHandshakeTimeout: 10 * time.Second,
-		}
-	}
-	theirs := hc.CheckRedirect
-	hc.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		first := via[0]
-		if req.URL.Scheme != first.URL.Scheme || req.URL.Host != first.URL.Host || req.Method != first.Method {
-			text := fmt.Sprintf("the answer leads to %s://%s; if that is the deployment, make it the base URL", req.URL.Scheme, req.URL.Host)
-			return &redirectError{status: req.Response.StatusCode, text: text}
-		}
-		if theirs != nil {
-			return theirs(req, via)
-		}
-		if len(via) >= 5 {
-			return &redirectError{status: req.Response.StatusCode, text: "more than 5 in a row"}
-		}
-		return nil
-	}
-	return hc
 }
 
 // BaseURL returns the base URL without a trailing slash.
@@ -241,10 +183,10 @@ func (c *Client) ServerTime(at time.Time) (earliest, latest time.Time, known boo
 // CloseIdleConnections closes the connections that the client keeps for later requests.
 func (c *Client) CloseIdleConnections() { c.core.http.CloseIdleConnections() }
 
-// String describes the client without its key.
+// String describes the client without its key and secret.
 func (c Client) String() string { return "owlat.Client(" + c.BaseURL() + ")" }
 
-// GoString describes the client without its key.
+// GoString describes the client without its key and secret.
 func (c Client) GoString() string { return c.String() }
 
 // RateLimit is what an answer says of the key's budget. Owlat's Remaining is no measure: it is 9 on every success.
@@ -281,10 +223,11 @@ func (c *Client) Health(ctx context.Context) (*Health, error) {
 	return &h, nil
 }
 
-// Attempt is one request as an observer sees it. It holds neither the key nor an address.
+// Attempt is one request as an observer sees it. It holds neither the key nor an address nor a token.
 type Attempt struct {
 	Method   string
 	Route    string // the pattern, such as "/contacts/{contact}"
+	ByToken  bool   // one of [Preferences]: none of the API's, so that it takes nothing of the key's budget
 	Status   int    // 0 without an answer
 	Err      error  // nil for a 2xx
 	Start    time.Time

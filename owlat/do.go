@@ -14,6 +14,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"owlatsync/owlat/internal/origin"
+	"owlatsync/owlat/internal/pace"
+	"owlatsync/owlat/internal/wait"
 	"owlatsync/owlat/internal/wire"
 )
 
@@ -32,7 +35,8 @@ type call struct {
 	query  url.Values
 	header http.Header // beside the package's own
 	body   any
-	open   bool // needs neither key nor token
+	open   bool          // needs neither key nor token
+	link   func() string // makes the path of each attempt, below the base URL; such a call has a token in it and needs no key. May be nil
 }
 
 // sending is a call on its way: one attempt after the other until it is answered for good.
@@ -63,7 +67,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 			if s.last != nil && ctx.Err() == nil {
 				return nil, s.last
 			}
-			if errors.Is(err, errShut) {
+			if errors.Is(err, wait.ErrShut) {
 				err = c.pool.reason()
 			}
 			return nil, cl.transportError(s.unsure, err)
@@ -82,7 +86,7 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	inFlight, away := true, false
 	defer func() {
 		if inFlight {
-			s.left(start, silent, 0, false)
+			s.left(start, pace.Silent, 0, false)
 		}
 		if away {
 			s.pool.count(0, -1)
@@ -90,7 +94,7 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	}()
 	away = true // it waits no longer, and what is done before it is sent keeps no others from being begun
 	s.pool.count(0, 1)
-	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: s.tried}
+	attempt := Attempt{Method: s.method, Route: s.route, ByToken: s.link != nil, Start: start, Waited: start.Sub(s.ready), Try: s.tried}
 	if len(s.looks) > 0 {
 		for _, look := range s.looks {
 			if err := look(ctx, attempt); err != nil {
@@ -125,7 +129,7 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	if !again {
 		return nil, false, err
 	}
-	switch waiting := sleep(ctx, s.pool.closed(), pause); {
+	switch waiting := wait.Sleep(ctx, s.pool.closed(), pause); {
 	case waiting == nil:
 		return nil, true, nil
 	case ctx.Err() == nil: // the deadline would pass first, or the pool was closed
@@ -137,12 +141,15 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 
 // admit waits until the call may be sent, and tells when that was.
 func (s *sending) admit(ctx context.Context) (time.Time, error) {
-	if s.limiter != nil && !s.open {
-		return s.limiter.enter(ctx, s.pool.closed(), true, 2*s.random()-1)
+	switch {
+	case s.link != nil:
+		return s.gentle.Enter(ctx, s.pool.closed())
+	case s.limiter != nil && !s.open:
+		return s.limiter.queue.Enter(ctx, s.pool.closed(), true, 2*s.random()-1)
 	}
 	select {
 	case <-s.pool.closed():
-		return time.Time{}, errShut
+		return time.Time{}, wait.ErrShut
 	default:
 		return time.Now(), ctx.Err()
 	}
@@ -156,28 +163,31 @@ func (s *sending) answered(ctx context.Context, start time.Time, status int, err
 	}
 	v := s.judge(ctx, status)
 	if errors.Is(err, ErrRateLimited) {
-		v = refused
+		v = pace.Refused
 	}
 	s.left(start, v, told, status > 0)
 }
 
 // judge returns what the end of an attempt says of the server.
-func (s *sending) judge(ctx context.Context, status int) verdict {
+func (s *sending) judge(ctx context.Context, status int) pace.Verdict {
 	switch {
 	case status == http.StatusTooManyRequests:
-		return refused
+		return pace.Refused
 	case status >= 500, status == 0 && ctx.Err() == nil:
-		return failed
+		return pace.Failed
 	case status == 0, status == http.StatusUnauthorized:
-		return silent
+		return pace.Silent
 	}
-	return passed
+	return pace.Passed
 }
 
 // left gives the limiter the place of an attempt back.
-func (s *sending) left(start time.Time, v verdict, told int, answered bool) {
-	if s.limiter != nil && !s.open {
-		s.limiter.leave(start, v, told, answered)
+func (s *sending) left(start time.Time, v pace.Verdict, told int, answered bool) {
+	switch {
+	case s.link != nil:
+		s.gentle.Leave(start, v)
+	case s.limiter != nil && !s.open:
+		s.limiter.queue.Leave(start, v, told, answered)
 	}
 }
 
@@ -198,15 +208,13 @@ func carry(err error, unsure bool) bool {
 func (s *sending) next(ctx context.Context, err error) (time.Duration, bool) {
 	pause := s.backoff(s.tried)
 	again := s.tried <= s.patience() && s.failed <= s.retries
-	repeatable := s.method != http.MethodPost && s.method != http.MethodPatch
+	repeatable := s.link != nil || s.method != http.MethodPost && s.method != http.MethodPatch
 	switch e := err.(type) {
 	case *Error:
 		asked := min(e.RetryAfter, maxRetryAfter)
 		pause = max(pause, asked)
 		if e.Category == CategoryRateLimited {
-			if asked > owlatAsks {
-				s.pauseAll(asked)
-			}
+			s.pauseAll(asked)
 			return pause, again
 		}
 		return pause, again && repeatable && e.StatusCode >= 500
@@ -230,9 +238,13 @@ func (c *core) backoff(tries int) time.Duration {
 	return min(time.Duration(float64(pause)*(0.75+c.random()/2)), maxRetryAfter)
 }
 
-func (c *core) pauseAll(d time.Duration) {
-	if c.limiter != nil {
-		c.limiter.Pause(time.Now().Add(d))
+// pauseAll holds back all calls like this one for as long as a 429 asked, unless that is what Owlat's API always asks for.
+func (s *sending) pauseAll(asked time.Duration) {
+	switch {
+	case s.link != nil:
+		s.gentle.Pause(time.Now().Add(asked))
+	case s.limiter != nil && asked > owlatAsks:
+		s.limiter.Pause(time.Now().Add(asked))
 	}
 }
 
@@ -286,14 +298,14 @@ func (s *sending) exchange(ctx, actx context.Context) (*http.Response, RateLimit
 		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
 		// request was done, the others that it is to be made elsewhere.
 		sent := connected.Load() || !asked.Load()
-		if moved := (*redirectError)(nil); errors.As(err, &moved) {
-			sent = moved.status == http.StatusSeeOther
+		if moved := (*origin.Redirect)(nil); errors.As(err, &moved) {
+			sent = moved.Status == http.StatusSeeOther
 		}
 		return nil, RateLimit{}, began, s.transportError(sent, cause(ctx, err))
 	}
 	limit := readRateLimit(resp.Header)
 	s.clock.Answered(resp.Header, limit.Reset, began, time.Now())
-	if limit != (RateLimit{}) {
+	if limit != (RateLimit{}) && s.link == nil {
 		s.lastLimit.Store(&limit)
 	}
 	return resp, limit, began, nil
@@ -312,11 +324,19 @@ func cause(ctx context.Context, err error) error {
 	for errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
+	if text := err.Error(); wire.HasToken(text) { // of another's making: unwrapping it must not show the token either
+		return errors.New(wire.Redact(text))
+	}
 	return err
 }
 
 func (s *sending) request(ctx context.Context) (*http.Request, error) {
-	target := s.base.String() + "/api/v1" + s.path
+	target := s.base.String()
+	if s.link != nil {
+		target += s.link()
+	} else {
+		target += "/api/v1" + s.path
+	}
 	if len(s.query) > 0 {
 		target += "?" + s.query.Encode()
 	}
@@ -336,7 +356,7 @@ func (s *sending) request(ctx context.Context) (*http.Request, error) {
 	for name, values := range s.header {
 		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
 	}
-	if !s.open {
+	if !s.open && s.link == nil {
 		s.authorize(req)
 	}
 	return req, nil

@@ -23,20 +23,27 @@
 // every answer lets their number grow again, up to 256. When no answer comes for 0.3 s longer than they take, only a probe is sent
 // now and then until one comes: what a way keeps back arrives in one piece, and is not to be more than the bucket holds.
 //
+// # Memberships and opt-outs
+//
+// The API neither shows who is on a topic nor opts anybody out. [Preferences] does both, by the links in Owlat's mails, for whoever has
+// the deployment's secret. It has a pace of its own: 20 requests a second, fewer while answers are slow or fail.
+//
 // # Errors
 //
 // Every method fails with one of three. A refusal is an [*Error]; match it by category with errors.Is and [ErrNotFound],
 // [ErrConflict] and so on. Each call can meet [ErrUnauthenticated], [ErrForbidden], [ErrLimitReached], [ErrRateLimited] and
 // [ErrInternal], and a 404 of a wrong base URL, [ErrNoRoute]; its own documentation names what else it meets. What this
 // package finds wrong before sending is an [*Error] with [ErrInvalidInput] and without a status. A request without an answer is a
-// [*TransportError], an answer that cannot be read a [*ParseError]. [OutcomeUnknown] tells whether a failed request may have
-// taken effect. No error text, log line or observed attempt holds the API key or an address.
+// [*TransportError], an answer that cannot be read a [*ParseError]. [Preferences] has a [*PreferencesError] besides. [OutcomeUnknown]
+// tells whether a failed request may have taken effect. No error text, log line or observed attempt holds the API key, the unsubscribe
+// secret, a token made with it, or an address.
 //
 // # Retries
 //
 // A 429 is retried for every method, after the time that the server asks for (at most 30 s; more than Owlat's one second
 // holds everybody back). A 5xx or a broken connection is retried only for GET, PUT and DELETE, with a growing, jittered pause.
-// A POST is never repeated by itself, because Owlat has no idempotency keys; [Contacts.Upsert] reads back instead.
+// A POST of the API is never repeated by itself, because Owlat has no idempotency keys; [Contacts.Upsert] reads back instead.
+// [Preferences.OptOut] is: done twice it changes nothing.
 //
 // # Concurrency
 //

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"owlatsync/owlat/internal/origin"
 	"owlatsync/owlat/internal/wire"
 )
 
@@ -51,7 +52,7 @@ var (
 	ErrTimeout = errors.New("owlat: no answer in time")
 	// ErrRedirect is matched by the *TransportError of an answer that leads to another host or changes the method. It is
 	// never followed: the API key would travel. Only a 303 says that the request was done.
-	ErrRedirect = errors.New("owlat: redirect refused")
+	ErrRedirect = origin.ErrRedirect
 	// ErrAddressDrift is matched by an *AddressDriftError.
 	ErrAddressDrift = errors.New("owlat: the address is held by a contact that now has another address")
 )
@@ -139,16 +140,6 @@ func (e *TransportError) Error() string {
 
 // Unwrap returns the cause.
 func (e *TransportError) Unwrap() error { return e.Err }
-
-// redirectError is a redirect that is not followed.
-type redirectError struct {
-	status int
-	text   string
-}
-
-func (e *redirectError) Error() string { return ErrRedirect.Error() + ": " + e.text }
-
-func (e *redirectError) Is(target error) bool { return target == ErrRedirect }
 
 // ParseError is an answer of success that is not the JSON object it should be. The request most likely took effect.
 type ParseError struct {

@@ -416,6 +416,64 @@ func ExampleClient_Do() {
 	// Output: 201 ada@example.com 10
 }
 
+// See which topics a contact is on, and opt it out of everything: with the secret of the deployment, beside the API.
+func ExamplePreferences() {
+	ctx := context.Background()
+	deployment := &owlattest.Server{UnsubscribeSecret: "a secret of the deployment"} // stands in for a real one in this example
+	news := deployment.AddTopic("Newsletter", false)
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()),
+		owlat.WithUnsubscribeSecret("a secret of the deployment"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ada, err := client.Contacts.Create(ctx, owlat.CreateContactRequest{Email: "ada@example.com"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := client.Topics.Add(ctx, news, owlat.AddMemberRequest{ContactID: ada.ID}); err != nil {
+		log.Fatal(err)
+	}
+	show := func() {
+		seen, err := client.Preferences.Get(ctx, ada.ID)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, topic := range seen.Topics {
+			fmt.Println(topic.Name, topic.Subscribed)
+		}
+	}
+	show()
+	result, err := client.Preferences.OptOut(ctx, ada.ID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("topics left:", result.TopicsLeft)
+	show()
+	// Output:
+	// Newsletter true
+	// topics left: 1
+	// Newsletter false
+}
+
+// Tell a wrong secret from a contact that is gone.
+func ExamplePreferencesError() {
+	deployment := &owlattest.Server{UnsubscribeSecret: "a secret of the deployment"}
+	client, err := owlat.NewClient("https://owlat.example", deployment.AddKey(), owlat.WithTransport(deployment.Transport()),
+		owlat.WithUnsubscribeSecret("that of another deployment"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Preferences.Get(context.Background(), "k5700000000000000000000000000000")
+	var refused *owlat.PreferencesError
+	switch {
+	case errors.Is(err, owlat.ErrNotFound):
+		fmt.Println("the contact is gone")
+	case errors.As(err, &refused):
+		fmt.Println(refused.Reason)
+	}
+	// Output: invalid_signature
+}
+
 // Look once more, right before a request is sent, whether it is still right.
 func ExampleWithBeforeSend() {
 	deployment := &owlattest.Server{} // stands in for a real one in this example

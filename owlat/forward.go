@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"owlatsync/owlat/internal/pace"
 	"owlatsync/owlat/internal/wire"
 )
 
@@ -62,7 +63,7 @@ func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err e
 	inFlight := true
 	defer func() {
 		if inFlight { // it was not sent, or something panicked
-			s.left(start, silent, 0, false)
+			s.left(start, pace.Silent, 0, false)
 		}
 	}()
 	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: 1}
@@ -82,9 +83,7 @@ func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err e
 	}
 	s.left(attempt.Start, s.judge(ctx, attempt.Status), limit.Limit, attempt.Status > 0)
 	if attempt.Status == http.StatusTooManyRequests {
-		if asked := min(wire.RetryAfter(ans.Header), maxRetryAfter); asked > owlatAsks {
-			s.pauseAll(asked)
-		}
+		s.pauseAll(min(wire.RetryAfter(ans.Header), maxRetryAfter))
 	}
 	attempt.Duration, attempt.Err = time.Since(attempt.Start), err
 	s.report(ctx, attempt)

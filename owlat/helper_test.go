@@ -28,7 +28,7 @@ type deployment struct {
 
 func deploy(t *testing.T, opts ...owlat.Option) *deployment {
 	t.Helper()
-	s := &owlattest.Server{BasePath: basePath, NoLimit: true, RandomSeed: 1}
+	s := &owlattest.Server{BasePath: basePath, NoLimit: true, RandomSeed: 1, UnsubscribeSecret: linkSecret}
 	d := &deployment{Server: s, topic: s.AddTopic("Newsletter", false)}
 	d.client = d.connect(t, s.AddKey(), opts...)
 	return d
@@ -41,7 +41,7 @@ func (d *deployment) connect(t *testing.T, key string, opts ...owlat.Option) *ow
 
 func connect(t *testing.T, key string, rt http.RoundTripper, opts ...owlat.Option) *owlat.Client {
 	t.Helper()
-	c, err := owlat.NewClient(baseURL, key, append([]owlat.Option{owlat.WithTransport(rt)}, opts...)...)
+	c, err := owlat.NewClient(baseURL, key, append([]owlat.Option{owlat.WithTransport(rt), owlat.WithUnsubscribeSecret(linkSecret)}, opts...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,6 +226,34 @@ func methods() []method {
 			refused: badMessages(),
 		},
 		{
+			name: "Preferences.Get", verb: "GET", route: "/prefs/verify/{token}", idempotent: true,
+			call: func(ctx ctx, c *owlat.Client, d *deployment) error {
+				_, err := c.Preferences.Get(ctx, d.someID())
+				return err
+			},
+			refused: append(badIDs(func(ctx ctx, c *owlat.Client, id string) error {
+				_, err := c.Preferences.Get(ctx, id)
+				return err
+			}), badContacts(func(ctx ctx, c *owlat.Client, id string) error {
+				_, err := c.Preferences.Get(ctx, id)
+				return err
+			})...),
+		},
+		{
+			name: "Preferences.OptOut", verb: "POST", route: "/unsub/{token}", idempotent: true,
+			call: func(ctx ctx, c *owlat.Client, d *deployment) error {
+				_, err := c.Preferences.OptOut(ctx, d.someID())
+				return err
+			},
+			refused: append(badIDs(func(ctx ctx, c *owlat.Client, id string) error {
+				_, err := c.Preferences.OptOut(ctx, id)
+				return err
+			}), badContacts(func(ctx ctx, c *owlat.Client, id string) error {
+				_, err := c.Preferences.OptOut(ctx, id)
+				return err
+			})...),
+		},
+		{
 			name: "Health", verb: "GET", route: "/health", idempotent: true,
 			call: func(ctx ctx, c *owlat.Client, _ *deployment) error {
 				_, err := c.Health(ctx)
@@ -241,6 +269,23 @@ func badIDs(call func(context.Context, *owlat.Client, string) error) []func(cont
 		calls = append(calls, func(ctx context.Context, c *owlat.Client) error { return call(ctx, c, id) })
 	}
 	return calls
+}
+
+// badContacts calls with what is an id elsewhere, or an address.
+func badContacts(call func(context.Context, *owlat.Client, string) error) []func(context.Context, *owlat.Client) error {
+	var calls []func(context.Context, *owlat.Client) error
+	for _, id := range []string{"ada@example.com", "k57", "k5700000000000000000000000000000:1", " k5700000000000000000000000000000", "k570000000/000000000000"} {
+		calls = append(calls, func(ctx context.Context, c *owlat.Client) error { return call(ctx, c, id) })
+	}
+	return calls
+}
+
+// someID is the id of ada@example.com, or one of nobody where she is not.
+func (d *deployment) someID() string {
+	if ada, ok := d.Contact("ada@example.com"); ok {
+		return ada.ID
+	}
+	return anyContact
 }
 
 func badEvents() []func(context.Context, *owlat.Client) error {

@@ -10,6 +10,9 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"owlatsync/owlat/internal/gentle"
+	"owlatsync/owlat/internal/token"
 )
 
 // Defaults of a [Client].
@@ -32,6 +35,8 @@ type config struct {
 	retries    int
 	patient    bool // repeats longer after a 429 than retries says
 	limiter    *Limiter
+	gentle     *gentle.Limiter
+	tokens     *token.Maker // nil: there is no unsubscribe secret
 	userAgent  string
 	random     func() float64 // in [0, 1)
 	observers  []func(Attempt)
@@ -120,7 +125,7 @@ func WithLimiter(l *Limiter) Option {
 		switch {
 		case l == nil:
 			return errors.New("the limiter is nil; use WithoutLimiter to send without one")
-		case l.turn == nil:
+		case !l.queue.Made():
 			return errors.New("the limiter was not made by NewLimiter or NewAutoLimiter")
 		}
 		c.limiter = l
@@ -133,6 +138,30 @@ func WithLimiter(l *Limiter) Option {
 func WithoutLimiter() Option {
 	return func(c *config) error {
 		c.limiter = nil
+		return nil
+	}
+}
+
+// WithUnsubscribeSecret makes [Preferences] work: secret is the UNSUBSCRIBE_SECRET of the deployment, which whoever hosts it has set. Who
+// has it can opt out everybody; nothing that the client prints, logs or shows to observers holds it or a token made with it.
+func WithUnsubscribeSecret(secret string) Option {
+	return func(c *config) error {
+		if secret == "" { // whoever knows that could sign with it
+			return errors.New("the unsubscribe secret is empty; leave the option out where there is none")
+		}
+		c.tokens = token.NewMaker(secret)
+		return nil
+	}
+}
+
+// WithPreferencesRate sets how many requests of [Preferences] the client sends a second at most; math.Inf(1) means as many as are asked
+// for. Clients made with [Client.With] share that pace.
+func WithPreferencesRate(perSecond float64) Option {
+	return func(c *config) error {
+		if !(perSecond > 0) {
+			return fmt.Errorf("the rate of preferences %v is not a positive number of requests a second", perSecond)
+		}
+		c.gentle = gentle.New(perSecond)
 		return nil
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"slices"
-	"strings"
 
 	"owlatsync/owlat/internal/wire"
 )
@@ -70,25 +68,11 @@ func (c *Client) Do(ctx context.Context, in Request, out any) (*Response, error)
 
 // refusal is why the request cannot be sent, or its answer not be read into out; "" if nothing is wrong.
 func (r *Request) refusal(out any) string {
-	parts, ok := wire.RouteParts(r.Route)
-	switch {
-	case !slices.Contains(wire.Methods, r.Method):
-		return "the method must be one of " + strings.Join(wire.Methods, ", ")
-	case !ok:
-		return `the route must be such as "/contacts/{contact}": a slash before every part, each of letters, digits, "-", "_" and "." or a name in braces`
-	case parts != len(r.Values):
-		return "the route has more or fewer parts in braces than there are values"
+	if why := wire.Refusal(r.Method, r.Route, len(r.Values), r.Header); why != "" {
+		return why
 	}
 	if v := reflect.ValueOf(out); out != nil && (v.Kind() != reflect.Pointer || v.IsNil()) {
 		return "what the answer is read into must be a pointer that is not nil"
-	}
-	for name, values := range r.Header {
-		if !wire.IsToken(name) || slices.ContainsFunc(values, func(v string) bool { return strings.ContainsFunc(v, wire.IsControl) }) {
-			return "a header has a malformed name, or a control character in its value"
-		}
-		if wire.IsOwn(name) {
-			return "the header " + http.CanonicalHeaderKey(name) + " cannot be set"
-		}
 	}
 	return ""
 }

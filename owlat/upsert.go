@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"owlatsync/owlat/internal/wait"
 )
 
 // UpsertResult is the contact as it is after an upsert.
@@ -43,7 +45,7 @@ func (s *Contacts) Upsert(ctx context.Context, in CreateContactRequest) (*Upsert
 		case round > s.core.retries:
 			return nil, err
 		}
-		if pauseErr := sleep(ctx, s.core.pool.closed(), s.core.backoff(round)); pauseErr != nil {
+		if pauseErr := wait.Sleep(ctx, s.core.pool.closed(), s.core.backoff(round)); pauseErr != nil {
 			return nil, err
 		}
 	}

@@ -45,7 +45,7 @@ func plan(ctx context.Context, a *program.App, s *setup.Session, sync config.Syn
 	defer out.Flush()
 	display := a.StartDisplay(sync.Name, false, s)
 	defer display.Stop()
-	shown := render.NewPlan(render.To{W: out, JSON: a.JSON}, sync)
+	shown := render.NewPlan(render.To{W: out, JSON: a.JSON, Typed: a.Typed()}, sync)
 	summary, err := s.Plan(ctx, sync, setup.Listener{Progress: display.Observe, Decision: func(d reconcile.Decision) error {
 		if short {
 			return nil

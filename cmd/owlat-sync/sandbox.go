@@ -23,6 +23,7 @@ type sandboxFlags struct {
 	burst       int
 	noLimit     bool
 	data        string
+	secret      string
 }
 
 func newSandboxCmd(a *program.App) *cobra.Command {
@@ -51,7 +52,8 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
 	flags.Float64Var(&f.rate, "rate", 10, "requests per second that one key may send")
 	flags.IntVar(&f.burst, "burst", 15, "requests that one key may send at once from rest")
 	flags.BoolVar(&f.noLimit, "no-limit", false, "let every request pass, whatever --rate and --burst say; clients go as fast as they can")
-	flags.StringVar(&f.data, "data", "", "keep the state in this `file`; it holds the API key")
+	flags.StringVar(&f.secret, "unsubscribe-secret", "", "let the links in mails work: the `secret` that signs their tokens, as UNSUBSCRIBE_SECRET of a deployment")
+	flags.StringVar(&f.data, "data", "", "keep the state in this `file`; it holds the API key and the unsubscribe secret")
 	return cmd
 }
 
@@ -95,6 +97,9 @@ func serveSandbox(ctx context.Context, a *program.App, f sandboxFlags) (err erro
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if f.secret != "" { // also over the one in the file
+		server.SetUnsubscribeSecret(f.secret)
+	}
 	listener, err := net.Listen("tcp", f.listen)
 	if err != nil {
 		return problem.Hint(fmt.Errorf("listen on %s: %w", f.listen, err), "--listen 127.0.0.1:0 takes a free port")
@@ -122,7 +127,8 @@ func announceSandbox(a *program.App, server *owlattest.Server, url string, f san
 			URL    string            `json:"url"`
 			APIKey string            `json:"api_key"`
 			Topics map[string]string `json:"topics"`
-		}{"sandbox", url, key, ids})
+			Secret string            `json:"unsubscribe_secret,omitempty"`
+		}{"sandbox", url, key, ids, f.secret})
 	}
 	limit := fmt.Sprintf("%s requests a second and key, bursts of %d", strconv.FormatFloat(f.rate, 'f', -1, 64), f.burst)
 	if f.noLimit {
@@ -139,6 +145,9 @@ func announceSandbox(a *program.App, server *owlattest.Server, url string, f san
 			note = ", with double opt-in"
 		}
 		a.Printf("  %s  %s  %s%s\n", label, t.ID, t.Name, note)
+	}
+	if f.secret != "" {
+		a.Printf("  secret   %s  of the links in mails\n", f.secret)
 	}
 	a.Printf("\nIn another terminal:\n\n  export OWLAT_URL=%s\n  export OWLAT_API_KEY=%s\n", url, key)
 	a.Printf("  curl -H \"Authorization: Bearer $OWLAT_API_KEY\" $OWLAT_URL/api/v1/contacts\n  owlat-sync upsert ada@example.com --first-name Ada\n")

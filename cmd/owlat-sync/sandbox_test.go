@@ -25,6 +25,7 @@ type announced struct {
 	URL    string            `json:"url"`
 	APIKey string            `json:"api_key"`
 	Topics map[string]string `json:"topics"`
+	Secret string            `json:"unsubscribe_secret"`
 }
 
 func (s announced) client(t *testing.T) *owlat.Client {
@@ -69,7 +70,11 @@ func startSandbox(t *testing.T, args ...string) (got announced, stop func() int)
 func TestSandboxKeepsItsData(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "sandbox.json")
-	first, stop := startSandbox(t, "--data", data)
+	const secret = "a secret of links"
+	first, stop := startSandbox(t, "--data", data, "--unsubscribe-secret", secret)
+	if first.Secret != secret {
+		t.Errorf("announced the secret %q", first.Secret)
+	}
 	if first.Type != "sandbox" || len(first.Topics) != 2 {
 		t.Fatalf("announced %+v, want a key and two topics", first)
 	}
@@ -100,6 +105,13 @@ func TestSandboxKeepsItsData(t *testing.T) {
 	found, err := second.client(t).Contacts.Get(t.Context(), "ada@example.com")
 	if err != nil || found.ID != made.ID {
 		t.Errorf("after the restart found %+v, %v; want contact %s", found, err, made.ID)
+	}
+	links, err := second.client(t).With(owlat.WithUnsubscribeSecret(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen, err := links.Preferences.Get(t.Context(), made.ID); err != nil || len(seen.Topics) != 2 {
+		t.Errorf("after the restart the secret does not work: %+v, %v", seen, err)
 	}
 	left, err := filepath.Glob(data + ".*.tmp")
 	if err != nil || len(left) > 0 {

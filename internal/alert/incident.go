@@ -196,12 +196,28 @@ func ofWriteBack(w vitals.WriteBack, now time.Time) []Incident {
 // mostTold is how much of a mistake is told, in bytes.
 const mostTold = 1000
 
-// misconfigured tells that a new configuration is not taken over. Another mistake is told anew.
-func misconfigured(mistake string) Incident {
+// shortened makes one line of a mistake, without addresses of people.
+func shortened(mistake string) string {
 	text := strings.Join(strings.Fields(addressForm.ReplaceAllString(mistake, "…")), " ")
 	if len(text) > mostTold {
 		text = strings.ToValidUTF8(text[:mostTold], "") + " …"
 	}
+	return text
+}
+
+// closed tells that a deployment is left out. Another reason is told anew.
+func closed(why string) Incident {
+	text := shortened(why)
+	return Incident{
+		Kind: config.AlertFailure, State: text, Title: "The deployment is not open", Text: sentence("none of its syncs is run, and none of its webhooks is taken in: " + text),
+		Do:   "Set it right, and let the service read it again: \"systemctl reload\", or SIGHUP. \"owlat-sync check\" tells what is wrong.",
+		Over: "The deployment is open again",
+	}
+}
+
+// misconfigured tells that a new configuration is not taken over. Another mistake is told anew.
+func misconfigured(mistake string) Incident {
+	text := shortened(mistake)
 	return Incident{
 		Kind: config.AlertConfig, State: text, Title: "The new configuration is not taken over",
 		Text: sentence("the service goes on with the one before: " + text),

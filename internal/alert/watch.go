@@ -44,13 +44,27 @@ type Options struct {
 	Silence func(context.Context) (string, error)
 	// Mistake returns why a new configuration is not taken over, empty if it is. It may be nil.
 	Mistake func() string
-	Path    string // of the file that keeps what was told, unless there is a Store
-	Store   Store
-	Log     *slog.Logger
+	// Closed returns why the deployment is not open, empty if it is. It may be nil.
+	Closed func() string
+	Path   string // of the file that keeps what was told, unless there is a Store
+	Store  Store
+	Log    *slog.Logger
 	// Deployment is the one of several that it is about; empty: the only one.
 	Deployment string
 	// Told is called after each attempt to deliver, with the name of the subscription. It may be nil.
 	Told func(name string, m Message, err error)
+}
+
+// closed tells that the deployment is not open, if it is not.
+func (o Options) closed() []Incident {
+	if o.Closed == nil {
+		return nil
+	}
+	why := o.Closed()
+	if why == "" {
+		return nil
+	}
+	return []Incident{closed(why)}
 }
 
 // Watcher tells incidents to channels, each once, and when they are over. Its methods are safe for concurrent use.
@@ -194,7 +208,7 @@ func (w *Watcher) look(ctx context.Context, now time.Time, subs []Subscription, 
 		return false
 	}
 	wrong := make(map[string]bool)
-	for _, i := range Incidents(signs, silence, mistake) {
+	for _, i := range append(Incidents(signs, silence, mistake), w.o.closed()...) {
 		i = i.of(w.o.Deployment)
 		wrong[i.key()] = true
 		changed = w.meet(i, now, subs, link) || changed

@@ -61,11 +61,12 @@ var parts = []part{
 	{name: "webhooks", run: webhooks.Measure},
 	{name: "idle", run: idle.Measure},
 	{name: "scale", run: scale.Measure(scale.Short)},
+	{name: "pages", run: pages.Measure},
+	{name: "live", run: pages.MeasureLive},
 }
 
 // byHand are parts that run only if they are named. Their results are shown and not kept.
 var byHand = []part{
-	{name: "pages", run: pages.Measure},
 	{name: room.LongName, run: room.Measure(room.LongRows), fails: true},
 	{name: scale.LongName, run: scale.Measure(scale.Long), fails: true},
 }

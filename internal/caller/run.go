@@ -16,9 +16,10 @@ import (
 
 // Asked says how a run is to be made; the zero value asks for the whole sync.
 type Asked struct {
-	Full  bool     `json:"full,omitempty"` // what was changed in Owlat is set right, too
-	Only  []string `json:"only,omitempty"` // keys of the rows that are applied; empty: all rows
-	Limit int      `json:"limit,omitempty"`
+	Full   bool     `json:"full,omitempty"` // what was changed in Owlat is set right, too
+	Only   []string `json:"only,omitempty"` // keys of the rows that are applied; empty: all rows
+	Limit  int      `json:"limit,omitempty"`
+	Review bool     `json:"review,omitempty"` // it is held with whatever it plans
 }
 
 // Trigger asks for a run of the sync, and returns its number. A run that is queued and was asked for in the same way is that run.

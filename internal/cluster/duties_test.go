@@ -22,6 +22,7 @@ import (
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
+	"owlatsync/reconcile"
 )
 
 // every is a timetable of one sync.
@@ -422,6 +423,136 @@ func TestALineQueuesInTheLedgerFirst(t *testing.T) {
 		if e := <-told; e.Kind != want {
 			t.Errorf("told %+v, want %s", e, want)
 		}
+	}
+}
+
+// TestARunForReviewIsHeldForWhoeverAsked: it is made for its number as one for review, at any node, and is no run of everything.
+func TestARunForReviewIsHeldForWhoeverAsked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := Deployment{Name: "acme", Syncs: []string{"users"}}
+	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
+	books := memory.New()
+	defer books.Close()
+	hub := events.NewHub(time.Now)
+	defer hub.Close()
+	la, lb := a.Line("acme", books, hub), b.Line("acme", books, hub)
+	let := w.holdRuns()
+	whole, err := la.Trigger(t.Context(), "users", turns.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := la.Trigger(t.Context(), "users", turns.Options{Review: true})
+	if err != nil || run == whole {
+		t.Errorf("for review: %d, %v", run, err)
+	}
+	if again, err := lb.Trigger(t.Context(), "users", turns.Options{Review: true}); err != nil || again != run {
+		t.Errorf("asked for review again: %d, %v, want %d", again, err, run)
+	}
+	if queued, err := books.Run(t.Context(), run); err != nil || queued.Mode != ledger.ModeReview {
+		t.Errorf("the ledger has %+v, %v", queued, err)
+	}
+	let()
+	w.until(10*time.Second, "both are made", func() bool { return len(w.made()) >= 2 })
+	reviewed := 0
+	for _, m := range w.made() {
+		if m.Review != (m.Run == run) {
+			t.Errorf("made as %+v, and run %d is the one for review", m.Request, run)
+		}
+		if m.Review {
+			reviewed++
+		}
+	}
+	if reviewed != 1 || w.count("kind = 'run' AND args->>'review' = 'true'") != 1 {
+		t.Errorf("made for review %d times\n%s", reviewed, w.jobs())
+	}
+
+	// One that fails is not made again under another number: nobody would look at that plan.
+	w.mu.Lock()
+	w.failAt = a.ID()
+	w.mu.Unlock()
+	n := len(w.made())
+	if a.home("acme") == nil {
+		w.mu.Lock()
+		w.failAt = b.ID()
+		w.mu.Unlock()
+	}
+	failing, err := lb.Trigger(t.Context(), "users", turns.Options{Review: true, Full: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.until(20*time.Second, "it is made where the source can be read", func() bool { return len(w.made()) > n })
+	if m := w.made()[n]; m.Run != failing || !m.Review || m.Why != turns.Asked {
+		t.Errorf("made as %+v, want run %d", m.Request, failing)
+	}
+}
+
+// TestAnyNodeDismissesAHeldRun, unless its plan is being applied at whichever node, and the run is one that is held.
+func TestAnyNodeDismissesAHeldRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	acme := Deployment{Name: "acme", Syncs: []string{"users"}}
+	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
+	books := memory.New()
+	defer books.Close()
+	hub := events.NewHub(time.Now)
+	defer hub.Close()
+	la, lb := a.Line("acme", books, hub), b.Line("acme", books, hub)
+	held := func() int64 {
+		t.Helper()
+		lock, err := books.Acquire(t.Context(), ledger.Claim{Purpose: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, err := lock.BeginRun(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Started: time.Now()})
+		if err == nil {
+			err = lock.EndRun(t.Context(), ledger.Ending{Run: ledger.Run{ID: id, Sync: "users", Mode: ledger.ModeRun, Status: ledger.StatusHeld, Finished: time.Now(), Guards: []owlatsync.Hit{{Guard: owlatsync.GuardCreates, Reason: "too many"}}}})
+		}
+		if err := errors.Join(err, lock.Release()); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	first := held()
+	if err := lb.Dismiss(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := books.Run(t.Context(), first); err != nil || r.Status != ledger.StatusDismissed {
+		t.Errorf("the run is %+v, %v", r, err)
+	}
+	if err := la.Dismiss(t.Context(), first); !errors.Is(err, reconcile.ErrNotHeld) {
+		t.Errorf("a second time: %v", err)
+	}
+	if _, err := la.Approve(t.Context(), first); err == nil {
+		t.Error("the plan is approved after all")
+	}
+	if err := la.Dismiss(t.Context(), 999); !errors.Is(err, ledger.ErrNoRun) {
+		t.Errorf("no run: %v", err)
+	}
+
+	second := held()
+	applying, _, err := books.Enqueue(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Approves: second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lb.Dismiss(t.Context(), second); !errors.Is(err, turns.ErrBeingApplied) {
+		t.Errorf("somebody has approved it: %v", err)
+	}
+	lock, err := books.Acquire(t.Context(), ledger.Claim{Purpose: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = lock.Release() }()
+	if _, err := lock.BeginRun(t.Context(), ledger.Run{ID: applying, Sync: "users", Mode: ledger.ModeRun, Started: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []*Line{la, lb} {
+		if err := l.Dismiss(t.Context(), second); !errors.Is(err, turns.ErrBeingApplied) {
+			t.Errorf("while its plan is applied: %v", err)
+		}
+	}
+	if r, err := books.Run(t.Context(), second); err != nil || r.Status != ledger.StatusHeld {
+		t.Errorf("the run is %+v, %v", r, err)
 	}
 }
 

@@ -1,10 +1,9 @@
 package config
 
 import (
-	"regexp"
 	"strconv"
-	"time"
 
+	"owlatsync/internal/config/internal/span"
 	"owlatsync/reconcile"
 )
 
@@ -29,34 +28,15 @@ func (d syncDecoder) cursor(s section, sync *Sync) value {
 	if overlap.given {
 		if n, err := strconv.ParseInt(overlap.text, 10, 64); err == nil && n > 0 {
 			sync.Cursor.Step = n
-		} else if sync.Cursor.Overlap, err = span(overlap.text); err != nil {
+		} else if sync.Cursor.Overlap, err = span.Parse(overlap.text); err != nil {
 			overlap.refuse(d.decoder, "must be a duration such as 10m or 1h, or for a cursor of whole numbers a number such as 1000")
 		}
 	}
 	if every.given {
 		var err error
-		if sync.FullEvery, err = span(every.text); err != nil {
+		if sync.FullEvery, err = span.Parse(every.text); err != nil {
 			every.refuse(d.decoder, "must be a duration such as 12h or 7d")
 		}
 	}
 	return column
-}
-
-var days = regexp.MustCompile(`^([0-9]{1,4})d$`)
-
-// span reads a duration above 0, also as a number of days.
-func span(text string) (time.Duration, error) {
-	if found := days.FindStringSubmatch(text); found != nil {
-		text = found[1] + "h"
-		span, err := time.ParseDuration(text)
-		return positive(24*span, err)
-	}
-	return positive(time.ParseDuration(text))
-}
-
-func positive(span time.Duration, err error) (time.Duration, error) {
-	if err == nil && span <= 0 {
-		err = strconv.ErrRange
-	}
-	return span, err
 }

@@ -71,6 +71,14 @@ func (s *Set) fail(name string, err error) {
 	s.Broken[name] = err
 }
 
+// tells notes whom a broken deployment tells what is wrong.
+func (s *Set) tells(broken *Config) {
+	if s.Alerts == nil {
+		s.Alerts = make(map[string][]Alert)
+	}
+	s.Alerts[broken.Name] = broken.Alerts
+}
+
 // inline reads a deployment that stands in the file itself.
 func (r *several) inline(p pair) (*Config, error) {
 	d := &decoder{problems: problems{file: r.file}, dir: r.dir, lookup: r.lookup, use: r.use, several: true}
@@ -101,6 +109,9 @@ func (r *several) deployment(d *decoder, name string, line int, s section, cfg *
 	}
 	if err := d.err(); err != nil {
 		r.set.Guarded = r.set.Guarded || s.odd || s.child("tokens") != nil || s.child("accounts") != nil
+		if !slices.ContainsFunc(d.list, func(p Problem) bool { return strings.Contains(p.Setting, "alerts") }) {
+			r.set.tells(cfg)
+		}
 		return nil, err
 	}
 	return cfg, nil
@@ -168,6 +179,7 @@ func (r *several) sameKeys() {
 		own := problems{file: r.file}
 		own.add(0, setting("deployments", c.Name), "has the API key of %s, too: what shares a key shares its budget, so put all its syncs under one deployment", fmt.Sprintf("%q", other))
 		r.set.fail(c.Name, own.err())
+		r.set.tells(c)
 		return true
 	})
 }

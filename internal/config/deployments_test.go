@@ -236,3 +236,24 @@ func TestTokensThatAreNotKnown(t *testing.T) {
 		}
 	}
 }
+
+// TestWhomABrokenDeploymentTells is known where no mistake is in that.
+func TestWhomABrokenDeploymentTells(t *testing.T) {
+	t.Parallel()
+	text := `deployments:
+  acme: {alerts: [{webhook: {url: "https://hooks.example.com/acme", secret: whsec_0123456789abcdef}}], syncs: {}}
+  bolt: {alerts: [{webhook: {url: "hooks"}}], syncs: {}}
+  coil: {syncs: {}}
+`
+	path := filepath.Join(t.TempDir(), "owlat-sync.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set, err := LoadSet(path, UseEverything, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set.Broken) != 3 || len(set.Alerts["acme"]) != 1 || len(set.Alerts["bolt"])+len(set.Alerts["coil"]) != 0 {
+		t.Errorf("broken %v, and whom they tell %v", set.Broken, set.Alerts)
+	}
+}

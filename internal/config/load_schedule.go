@@ -9,6 +9,7 @@ import (
 
 	"github.com/robfig/cron/v3"
 
+	"owlatsync/internal/config/internal/span"
 	"owlatsync/internal/sourcedsn"
 )
 
@@ -73,7 +74,7 @@ func (d *decoder) schedule(s section) Schedule {
 }
 
 func (d *decoder) every(v value) time.Duration {
-	every, err := span(v.text)
+	every, err := span.Parse(v.text)
 	if err != nil || every < time.Second || every > maxEvery {
 		v.refuse(d, "must be every and a duration from 1s to 366d, such as every 5m")
 	}
@@ -148,7 +149,7 @@ func (d *decoder) duration(v value, standard time.Duration, word string) time.Du
 	case word != "" && v.text == word, v.text == "0", v.text == "0s":
 		return 0
 	}
-	length, err := span(v.text)
+	length, err := span.Parse(v.text)
 	if err != nil {
 		if word != "" {
 			v.refuse(d, "must be a duration such as 10m, 1h or 7d, or %s", word)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/config/internal/span"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
@@ -59,7 +60,7 @@ func (d policyDecoder) fresh(v value) time.Duration {
 	case v.text == off:
 		return -1
 	}
-	fresh, err := span(v.text)
+	fresh, err := span.Parse(v.text)
 	if err != nil {
 		v.refuse(d.decoder, "must be a duration such as 10m or 1h, or %s", off)
 	}

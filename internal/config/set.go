@@ -23,6 +23,8 @@ type Set struct {
 	Deployments []*Config
 	// Broken says by name why other deployments cannot be used. Their mistakes are an *Error.
 	Broken map[string]error
+	// Alerts has by name whom broken deployments tell what is wrong, where no mistake is in that.
+	Alerts map[string][]Alert
 	// Guarded is whether a broken deployment has tokens or accounts, or may have: without them the service must not be open to everybody.
 	Guarded bool
 }

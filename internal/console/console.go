@@ -19,6 +19,9 @@ type Console struct {
 	JSON bool // standard output is JSON for machines; there are no questions and remarks
 	Yes  bool // the answer to every question is yes
 
+	// Advice completes the commands that a text advises; nil: they stay as they are.
+	Advice func(text string) string
+
 	stdin  io.Reader
 	out    output
 	stderr io.Writer
@@ -66,7 +69,16 @@ func (c *Console) Out() io.Writer { return &c.out }
 func (c *Console) Unwritten() error { return c.out.err }
 
 // Printf writes to standard output.
-func (c *Console) Printf(format string, args ...any) { _, _ = fmt.Fprintf(&c.out, format, args...) }
+func (c *Console) Printf(format string, args ...any) {
+	_, _ = io.WriteString(&c.out, c.advise(fmt.Sprintf(format, args...)))
+}
+
+func (c *Console) advise(text string) string {
+	if c.Advice == nil {
+		return text
+	}
+	return c.Advice(text)
+}
 
 // Tell is Printf for text that JSON leaves out.
 func (c *Console) Tell(format string, args ...any) {
@@ -78,7 +90,7 @@ func (c *Console) Tell(format string, args ...any) {
 // Notef writes a remark for a person to standard error; with JSON it is left out.
 func (c *Console) Notef(format string, args ...any) {
 	if !c.JSON {
-		_, _ = fmt.Fprintf(c.stderr, format, args...)
+		_, _ = io.WriteString(c.stderr, c.advise(fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -25,7 +25,7 @@ func (c *Console) PrintError(err error) {
 	if problem.WasTold(err) {
 		return
 	}
-	text, hint := err.Error(), problem.HintOf(err)
+	text, hint := c.advise(err.Error()), c.advise(problem.HintOf(err))
 	if c.JSON {
 		_, _ = c.stderr.Write(words.JSON(struct {
 			Type     string        `json:"type"`

@@ -301,7 +301,7 @@ var packages = map[string]string{
 // program makes a file of a sample. What the sample takes as given, such as ctx, is a parameter, and what it makes and does
 // not use is used.
 func program(sample string) (string, error) {
-	body := "package samples\n\nfunc sample(ctx context.Context, t testing.TB, topicID string, signUp func(context.Context, *owlat.Client, string, string) error, users reconcile.Sync, given *owlat.Client) error {\n\tclient := given\n\t_ = client\n\n" + sample + "}\n"
+	body := "package samples\n\nfunc sample(ctx context.Context, t testing.TB, topicID, contactID string, signUp func(context.Context, *owlat.Client, string, string) error, users reconcile.Sync, given *owlat.Client) error {\n\tclient := given\n\t_ = client\n\n" + sample + "}\n"
 	parsed, err := parser.ParseFile(token.NewFileSet(), "sample.go", body, 0)
 	if err != nil {
 		return "", err

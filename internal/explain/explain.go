@@ -36,6 +36,9 @@ type Tale struct {
 	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
 	RemoteErr error          // why the contact could not be read
 
+	Members    *owlat.ContactPreferences // on which topics the contact is; nil: not known, for which the unsubscribe secret is needed
+	MembersErr error                     // why that could not be read
+
 	Planned   bool                 // the source was read to its end
 	PlanErr   error                // why the next step is not known
 	Row       *owlatsync.Row       // the row in the source now; nil: not there, or not asked for
@@ -53,6 +56,14 @@ type Sibling struct {
 // Deleted reports whether Owlat says that the contact does not exist.
 func (t *Tale) Deleted() bool {
 	return errors.Is(t.RemoteErr, owlat.ErrNotFound) && !errors.Is(t.RemoteErr, owlat.ErrNoRoute)
+}
+
+// AskOwlat takes in what Owlat has now: the contact and, if the preferences have the secret that they need, the topics that it is on. The entry must have a contact.
+func (t *Tale) AskOwlat(ctx context.Context, contact func(context.Context, string) (*owlat.Contact, error), preferences *owlat.Preferences) {
+	t.Remote, t.RemoteErr = contact(ctx, t.Entry.ContactID)
+	if t.RemoteErr == nil && preferences.Configured() { // of a contact that is not there any more the preferences know no topic either
+		t.Members, t.MembersErr = preferences.Get(ctx, t.Entry.ContactID)
+	}
 }
 
 // Question says what to explain.
@@ -119,7 +130,7 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 			continue
 		}
 		if !q.Offline && t.Entry != nil && t.Entry.ContactID != "" {
-			t.Remote, t.RemoteErr = s.Client.Contacts.Get(ctx, t.Entry.ContactID)
+			t.AskOwlat(ctx, s.Client.Contacts.Get, s.Client.Preferences)
 		}
 		tales = append(tales, t)
 	}

@@ -83,7 +83,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	if !h.o.Shared {
 		h.outbox = newOutbox(h.session.Ledger, h.log, ears{h.d}.delivered)
 		h.alerts = alert.NewWatcher(alert.Options{
-			Signs: h.d.vitals, Silence: ears{h.d}.silence, Mistake: ears{h.d}.mistake, Path: alertsFile(cfg.Ledger.Path), Log: h.log, Told: ears{h.d}.told,
+			Signs: h.d.vitals, Silence: ears{h.d}.silence, Mistake: ears{h.d}.mistake, Path: AlertsFile(cfg.Ledger.Path), Log: h.log, Told: ears{h.d}.told,
 			Deployment: cfg.Name,
 		})
 	}
@@ -105,8 +105,8 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	return h.syncs.resume(ctx)
 }
 
-// alertsFile is where alerts that were told are kept: beside the ledger.
-func alertsFile(ledger string) string {
+// AlertsFile is where alerts that were told are kept: beside the ledger.
+func AlertsFile(ledger string) string {
 	return strings.TrimSuffix(ledger, filepath.Ext(ledger)) + ".alerts.json"
 }
 
@@ -257,7 +257,7 @@ func (h *Home) attempt(a owlat.Attempt) {
 		h.hearing.owlat.Store(true)
 	}
 	if h.d != nil {
-		h.d.meter.add(a.Start)
+		h.d.meter.add(a)
 	}
 	h.o.Metrics.Attempt(a)
 	h.o.Traces.Attempt(a)

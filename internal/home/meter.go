@@ -32,11 +32,14 @@ func (m *meter) leave(client *owlat.Client) {
 	}
 }
 
-// add takes in a request that was sent.
-func (m *meter) add(at time.Time) {
+// add takes in a request that was sent, if it took of the budget.
+func (m *meter) add(a owlat.Attempt) {
+	if a.ByToken {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	second := at.Unix()
+	second := a.Start.Unix()
 	i := second % api.BudgetWindow
 	if m.of[i] != second {
 		m.of[i], m.sent[i] = second, 0

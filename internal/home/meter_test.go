@@ -19,7 +19,7 @@ func TestTheBudgetInUse(t *testing.T) {
 			t.Errorf("without a home: %+v, %v", b, here)
 		}
 		client, err := owlat.NewClient("https://owlat.example", server.AddKey(), owlat.WithTransport(server.Transport()),
-			owlat.WithObserver(func(a owlat.Attempt) { m.add(a.Start) }))
+			owlat.WithUnsubscribeSecret("a secret of links"), owlat.WithObserver(m.add))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,6 +31,9 @@ func TestTheBudgetInUse(t *testing.T) {
 			if _, err := client.Contacts.List(t.Context(), owlat.ListContactsRequest{}); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if _, err := client.Preferences.Get(t.Context(), "k5700000000000000000000000000000"); err == nil { // takes nothing of the budget
+			t.Fatal("a token of another secret was taken")
 		}
 		if b, _ := m.read(time.Now(), 0); b.Limit != 10 || b.Used != 4 {
 			t.Errorf("after 40 requests: %+v", b)

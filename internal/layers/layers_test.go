@@ -33,11 +33,20 @@ const (
 var table = map[string][]string{
 	"/": {},
 
-	"/owlat":                    {"/owlat/internal/clock", "/owlat/internal/pace", "/owlat/internal/signature", "/owlat/internal/wire"},
-	"/owlat/internal/clock":     {},
-	"/owlat/internal/pace":      {},
-	"/owlat/internal/signature": {},
-	"/owlat/internal/wire":      {},
+	"/owlat": {
+		"/owlat/internal/clock", "/owlat/internal/gentle", "/owlat/internal/origin", "/owlat/internal/pace", "/owlat/internal/preference", "/owlat/internal/queue",
+		"/owlat/internal/signature", "/owlat/internal/token", "/owlat/internal/wait", "/owlat/internal/wire",
+	},
+	"/owlat/internal/clock":      {},
+	"/owlat/internal/gentle":     {"/owlat/internal/pace", "/owlat/internal/wait"},
+	"/owlat/internal/origin":     {},
+	"/owlat/internal/pace":       {},
+	"/owlat/internal/preference": {"/owlat/internal/wire"},
+	"/owlat/internal/queue":      {"/owlat/internal/pace", "/owlat/internal/wait"},
+	"/owlat/internal/signature":  {},
+	"/owlat/internal/token":      {},
+	"/owlat/internal/wait":       {},
+	"/owlat/internal/wire":       {},
 
 	"/owlat/owlattest": {
 		"/", "/owlat", "/owlat/owlattest/internal/answer", "/owlat/owlattest/internal/connection", "/owlat/owlattest/internal/control",
@@ -176,8 +185,8 @@ var table = map[string][]string{
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
 	"/internal/serve": {
-		"/ledger", "/ledger/postgres", "/internal/access", "/internal/api", "/internal/cluster", "/internal/cluster/roll", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
-		"/internal/seats", "/internal/session", "/internal/session/shelf", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "github.com/gofrs/flock", "golang.org/x/sys/unix",
+		"/ledger", "/ledger/postgres", "/internal/access", "/internal/alert", "/internal/api", "/internal/cluster", "/internal/cluster/roll", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
+		"/internal/seats", "/internal/session", "/internal/session/shelf", "/internal/setup", "/internal/sourcedsn", "/internal/telemetry", "/internal/turns", "/internal/vitals", "github.com/gofrs/flock", "golang.org/x/sys/unix",
 	},
 	"/internal/seats":        {},
 	"/internal/turns":        {"/", "/ledger", "/reconcile", "/internal/events"},

@@ -82,6 +82,15 @@ var routes = []route{
 	{method: http.MethodPost, path: "/logout", whole: signOut, anybody: true},
 }
 
+// Addresses lists what a page answers, each a method and a path as http.ServeMux takes them. What is of a deployment is there below
+// /deployments/{deployment}, too.
+func Addresses() (all []string) {
+	for _, r := range slices.Concat(routes, peopleRoutes, troubleRoutes, runRoutes) {
+		all = append(all, r.method+" "+r.path)
+	}
+	return all
+}
+
 // call is one request.
 type call struct {
 	*Page
@@ -130,6 +139,10 @@ func (p *Page) handle(route route) http.HandlerFunc {
 func (c *call) enter(route route) (err error) {
 	if site := c.r.Header.Get("Sec-Fetch-Site"); (site == "cross-site" || site == "same-site") && c.r.Header.Get("Sec-Fetch-Mode") != "navigate" {
 		return &access.Refusal{Status: http.StatusForbidden, Code: access.CodeOrigin, Message: "the page of another site asks for this one", Hint: "open it by its own address"}
+	}
+	if c.parts.Sessions.Doubled(c.r) {
+		return &access.Refusal{Status: http.StatusForbidden, Code: "cookie", Message: "the browser sends two cookies of this page, one of which another program on this host has set",
+			Hint: "let the browser delete the cookies of this host, and sign in again"}
 	}
 	c.who, err = c.principal()
 	if _, unknown := errors.AsType[*unknownError](err); err != nil && (!route.anybody || !unknown) {

@@ -91,7 +91,7 @@ func (l *Troubles) Row(t reconcile.Trouble) error {
 		if l.lines() == 1 {
 			_, _ = fmt.Fprintln(l.table, "SYNC\tKEY\tADDRESS\tWHAT\tATTEMPTS\tNEXT TRY\tREASON")
 		}
-		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, l.cells.fit(words.OrElse(t.Key, t.Position)), l.cells.fit(t.Address), t.What, t.Attempts, nextTry(t), t.Reason)
+		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, l.cells.fit(words.OrElse(t.Key, t.Position)), l.cells.fit(t.Address), t.What, t.Attempts, nextTry(t), l.to.Typed.Complete(t.Reason))
 	}
 	return nil
 }

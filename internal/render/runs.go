@@ -183,7 +183,7 @@ func (r *Runs) rows(to To) {
 	to.printf("Not applied:\n")
 	w := tabwriter.NewWriter(to.W, 0, 0, 2, ' ', 0)
 	for _, s := range r.shown {
-		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", s.sync, s.label, s.outcome, s.reason)
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", s.sync, s.label, s.outcome, to.Typed.Complete(s.reason))
 	}
 	_ = w.Flush()
 	switch {

@@ -317,3 +317,54 @@ func TestAMistakeInOneDeploymentIsTold(t *testing.T) {
 		})
 	}
 }
+
+// TestADeploymentThatIsNotOpenIsTold to those whom it names, also after a restart, and that this is over, by itself.
+func TestADeploymentThatIsNotOpenIsTold(t *testing.T) {
+	t.Parallel()
+	c := newCity(t, "acme", "bolt")
+	told := make(chan string, 100)
+	channel := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		told <- string(text)
+	}))
+	defer channel.Close()
+	configure := func(acme ...string) {
+		alerts := "    alerts: [{name: ours, webhook: {url: " + channel.URL + ", secret: whsec_0123456789abcdef}}]"
+		c.write("owlat-sync.yaml", "serve: {listen: \"127.0.0.1:0\", stop_within: 10s}\ndeployments:\n"+c.of("acme", append(acme, alerts)...)+c.of("bolt"))
+	}
+	expect := func(wants ...string) {
+		t.Helper()
+		select {
+		case text := <-told:
+			for _, want := range wants {
+				if !strings.Contains(text, want) || strings.Contains(text, c.keys["acme"]) {
+					t.Errorf("told %s\nwant %s", text, want)
+				}
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("nothing is told\n%s", &c.log)
+		}
+	}
+	configure("key: id → keys: id")
+	l := c.begin()
+	expect("acme: The deployment is not open", `"kind":"failure"`, "owlat-sync.yaml:", "keys", `--deployment acme check`)
+	l.until("the run of the other", func() bool { return c.member("bolt@example.com") })
+	l.end()
+
+	// A restart tells nothing anew but another reason.
+	l = c.begin()
+	configure("key: id → kex: id")
+	l.reloads("a deployment is left out")
+	expect("acme: The deployment is not open", "kex")
+	configure()
+	l.reloads("a deployment is open")
+	l.until("its run", func() bool { return c.member("acme@example.com") })
+	l.end()
+	if len(told) > 0 {
+		t.Errorf("told once more: %s", <-told)
+	}
+	record, err := os.ReadFile(filepath.Join(c.dir, "owlat-sync.acme.alerts.json"))
+	if err != nil || !strings.Contains(string(record), `"gone"`) {
+		t.Errorf("that it is over is not about to be told: %s, %v", record, err)
+	}
+}

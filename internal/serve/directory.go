@@ -180,14 +180,14 @@ func (s turnover) openAll(ctx context.Context) error {
 		return err
 	}
 	for name, err := range s.set.Broken {
-		s.leaveOut(name, err)
+		s.leaveOut(s.set, name, s.set.Alerts[name], err)
 	}
 	each(len(s.set.Deployments), func(i int) {
 		cfg := s.set.Deployments[i]
 		p, err := s.openOne(ctx, cfg)
 		_ = s.notify.tell(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", opensWithin.Microseconds())) // with very many, systemd would give up
 		if err != nil {
-			s.leaveOut(cfg.Name, err)
+			s.leaveOut(s.set, cfg.Name, cfg.Alerts, err)
 			return
 		}
 		s.directory.put(p)
@@ -209,8 +209,11 @@ func each(n int, do func(i int)) {
 	workers.Wait()
 }
 
-// leaveOut notes and tells that a deployment is not open.
-func (s turnover) leaveOut(name string, err error) {
+// leaveOut notes and tells that a deployment of the configuration is not open.
+func (s turnover) leaveOut(set *config.Set, name string, alerts []config.Alert, err error) {
 	s.log.Error("a deployment is left out; the others go on", "deployment", name, "error", err, hintOf(err))
 	s.directory.lack(name, err)
+	if !s.stopping.Load() {
+		s.outcries.tell(set, name, alerts, err)
+	}
 }

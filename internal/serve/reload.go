@@ -270,12 +270,13 @@ func (s turnover) move(ctx context.Context, one step) {
 func (s turnover) openNew(ctx context.Context, set *config.Set) {
 	for _, name := range s.directory.Names() { // those that were left out, and are no more
 		if _, err := s.directory.Find(name); err != nil && !errors.Is(err, errMoves) && !slices.Contains(set.Names(), name) {
+			s.outcries.still(name)
 			s.directory.drop(name)
 		}
 	}
 	for name, err := range set.Broken {
 		if s.directory.at(name) == nil {
-			s.leaveOut(name, err)
+			s.leaveOut(set, name, set.Alerts[name], err)
 		}
 	}
 	each(len(set.Deployments), func(i int) {
@@ -288,9 +289,10 @@ func (s turnover) openNew(ctx context.Context, set *config.Set) {
 
 // add opens a deployment of several.
 func (s turnover) add(ctx context.Context, cfg *config.Config) {
+	s.outcries.still(cfg.Name) // it goes on with what was told
 	p, err := s.openOne(ctx, cfg)
 	if err != nil {
-		s.leaveOut(cfg.Name, err)
+		s.leaveOut(s.config(), cfg.Name, cfg.Alerts, err)
 		return
 	}
 	s.directory.put(p)

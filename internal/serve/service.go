@@ -67,6 +67,7 @@ type service struct {
 	secret  func(context.Context) ([]byte, error)      // nil: this process has its own
 
 	directory *directory
+	outcries  outcries
 	moves     sync.WaitGroup // of deployments that are opened anew, or go
 
 	stopping atomic.Bool
@@ -79,6 +80,7 @@ type service struct {
 // listen. One of several deployments that cannot be opened is left out, and the others go on.
 func Run(ctx context.Context, set *config.Set, o Options, signals Signals) (err error) {
 	s := &service{o: o, log: o.Opener.Logger, notify: NewNotifier(o.Lookup), set: set, seats: seats.New(0)}
+	s.outcries = outcries{log: s.log, agent: o.Opener.UserAgent}
 	if err := check(set); err != nil {
 		return err
 	}
@@ -185,6 +187,7 @@ func (s *service) options(cfg *config.Config) home.Options {
 
 // close closes what is open.
 func (s *service) close() error {
+	s.outcries.close()
 	var errs []error
 	if s.front != nil {
 		errs = append(errs, s.front.close())

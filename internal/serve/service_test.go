@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,7 @@ type house struct {
 	key    string
 	topic  string
 	log    lines
+	level  slog.Leveler // of the log; nil: what is worth telling
 }
 
 // lines is a log that may be read while it is written.
@@ -120,7 +122,7 @@ type serving struct {
 
 func (h *house) options() Options {
 	return Options{
-		Opener: setup.Opener{Drivers: setup.Drivers{SQLite: "sqlite"}, UserAgent: "serve-test", Logger: telemetry.NewLog(&h.log, false, nil)},
+		Opener: setup.Opener{Drivers: setup.Drivers{SQLite: "sqlite"}, UserAgent: "serve-test", Logger: telemetry.NewLog(&h.log, false, h.level)},
 		Reload: h.load, Lookup: func(string) (string, bool) { return "", false }, Version: "test",
 	}
 }

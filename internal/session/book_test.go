@@ -335,9 +335,14 @@ func TestCookies(t *testing.T) {
 		}
 	}
 	r := from("192.0.2.1")
-	r.TLS = &tls.ConnectionState{}
 	r.AddCookie(&http.Cookie{Name: cookieName, Value: NewID()})
-	if b.ID(r) != "" {
+	one := b.Doubled(r)
+	r.AddCookie(&http.Cookie{Name: cookieName, Value: NewID()})
+	if one || !b.Doubled(r) {
+		t.Errorf("one cookie is doubled: %v, two are: %v", one, b.Doubled(r))
+	}
+	r.TLS = &tls.ConnectionState{}
+	if b.ID(r) != "" || b.Doubled(r) {
 		t.Error("an encrypted page takes a cookie that others can set")
 	}
 }

@@ -26,6 +26,10 @@ func (b *Book) ID(r *http.Request) string {
 	return c.Value
 }
 
+// Doubled reports whether the browser holds several cookies of the page. Give makes one at most: another is of a program at another port of the
+// host, and a browser does not tell which.
+func (b *Book) Doubled(r *http.Request) bool { return len(r.CookiesNamed(b.cookie(r).Name)) > 1 }
+
 // Give lets the browser hold an id, for at most Life.
 func (b *Book) Give(w http.ResponseWriter, r *http.Request, id string) {
 	c := b.cookie(r)

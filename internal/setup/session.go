@@ -120,7 +120,7 @@ func (s *Session) NoKey() error {
 }
 
 func (s *Session) count(a owlat.Attempt) {
-	if a.Status == http.StatusTooManyRequests {
+	if a.Status == http.StatusTooManyRequests && !a.ByToken {
 		s.limited.Add(1)
 	}
 }

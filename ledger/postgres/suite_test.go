@@ -30,6 +30,7 @@ func TestConformance(t *testing.T) {
 		if err := os.Setenv(suiteVariable, dsn); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { packsTell(t, dsn) })
 	}
 	conform(t, dsn, ledgertest.Run)
 }

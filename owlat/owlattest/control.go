@@ -30,6 +30,9 @@ type (
 		Email string                     `json:"email"`
 		To    owlat.UpdateContactRequest `json:"to"`
 	}
+	ofSecret struct {
+		Secret *string `json:"secret"`
+	}
 	mergeOf struct {
 		Winner string `json:"winner"`
 		Loser  string `json:"loser"`
@@ -76,6 +79,9 @@ func controlAPI(s *Server) http.Handler {
 	control.Post(api, "/complain", func(in ofContact) (any, error) {
 		return act(in.Email == "", "email is missing", func() error { s.Complain(in.Email); return nil })
 	})
+	control.Post(api, "/unsubscribe-secret", func(in ofSecret) (any, error) {
+		return act(in.Secret == nil, `secret is missing; "" means none`, func() error { s.SetUnsubscribeSecret(*in.Secret); return nil })
+	})
 	control.Post(api, "/webhooks", func(in GivenWebhook) (any, error) {
 		id, err := s.AddWebhook(in.URL, in.Secret, in.Events...)
 		return map[string]string{"id": id}, refused(err)
@@ -96,7 +102,7 @@ func controlAPI(s *Server) http.Handler {
 	api.Get("/stats", []string{"log"}, func(q control.Query) (any, error) {
 		stats := s.Stats()
 		if q.Get("log") == "false" {
-			stats.Log = []Arrival{}
+			stats.Log, stats.Links.Log = []Arrival{}, []Arrival{}
 		}
 		return stats, nil
 	})

@@ -3,6 +3,7 @@ package owlattest
 import (
 	"context"
 	"strings"
+	"time"
 
 	"owlatsync/owlat/owlattest/internal/answer"
 	"owlatsync/owlat/owlattest/internal/connection"
@@ -21,6 +22,9 @@ const (
 	RouteEvents        = "/events"
 	RouteTransactional = "/transactional"
 	RouteHealth        = "/health"
+	RoutePreferences   = "/prefs/verify/{token}" // beside the API, as the next two: by a token in place of a key
+	RouteUnsubscribe   = "/unsub/{token}"
+	RouteUnsubscribing = "/unsub/verify/{token}"
 )
 
 // gate is where requests come in.
@@ -69,7 +73,10 @@ func (g gate) arrive(r routes.Request, path, route string) (Request, faults.Mish
 
 // answer answers a request that gets through, or in its place as a fault does, before or after it took effect.
 func (g gate) answer(e routes.Endpoint, r routes.Request, m faults.Mishap, path string) *answer.Answer {
-	if m.Kind == faults.RateLimited {
+	switch {
+	case m.Kind == faults.RateLimited && routes.IsLink(e.Route):
+		return routes.TooManyOfLink(time.Second)
+	case m.Kind == faults.RateLimited:
 		return routes.TooMany(g.limit(), r.Time)
 	}
 	if early := m.Gateway(false); early != nil {
@@ -98,7 +105,7 @@ func (g gate) effect(e routes.Endpoint, r routes.Request) *answer.Answer {
 func (g gate) book(r Request, status int) {
 	g.server.hold()
 	defer g.server.mu.Unlock()
-	g.server.stats.book(r, status)
+	g.server.stats.book(r, status, routes.IsLink(r.Route))
 }
 
 // limit is what a key may send.

@@ -14,7 +14,7 @@ func (s *Server) Revision() uint64 {
 }
 
 // Save writes the whole state as JSON: tables, keys and the consent history, but no counts, faults or webhooks under
-// way. The values of the API keys are in it.
+// way. The values of the API keys and the secret of links are in it.
 func (s *Server) Save(w io.Writer) error {
 	if err := snapshot(s).Write(w); err != nil {
 		return fmt.Errorf("save the sandbox: %w", err)

@@ -27,13 +27,19 @@ type Server struct {
 	// ClockAhead is how far the deployment's clock is ahead of this machine's; negative: behind.
 	ClockAhead time.Duration
 
+	// UnsubscribeSecret signs the links in mails until [Server.SetUnsubscribeSecret] or a setup or a saved state with another one. Without
+	// one every token is refused as if it were another deployment's.
+	UnsubscribeSecret string
+	// LinkLife is how old a token of such a link may be; 0 means Owlat's 90 days.
+	LinkLife time.Duration
+
 	// BasePath is a path such as "/owlat" under which the API stands instead of the root.
 	BasePath string
 
 	// RandomSeed makes ids, keys and the choices of faults repeatable. 0 means a fresh seed.
 	RandomSeed uint64
 
-	// OnRequest, if set, is called for every request to the API before anything is looked at, and OnAnswer after the
+	// OnRequest, if set, is called for every request to the API and for those by links before anything is looked at, and OnAnswer after the
 	// request took effect and before its answer is sent, with the status, or 0 where no answer reaches the client. Both run
 	// on the request's goroutine without a lock held.
 	OnRequest func(Request)
@@ -77,6 +83,7 @@ func (s *Server) hold() {
 		s.model = model.New(model.NewRandom(s.RandomSeed), &s.hooks)
 		s.stats.reset()
 	}
+	s.model.Links.Default, s.model.Links.Life = s.UnsubscribeSecret, s.LinkLife
 }
 
 // clear forgets everything but the sequence of ids.
@@ -87,7 +94,15 @@ func (s *Server) clear() {
 	s.hooks.Clear()
 }
 
-// ServeHTTP answers one request to the API.
+// SetUnsubscribeSecret replaces the secret that signs the links in mails, as whoever hosts a deployment does; tokens made with another
+// one are refused from then on. With an empty one all are.
+func (s *Server) SetUnsubscribeSecret(secret string) {
+	defer s.lock()()
+	s.model.Links.SetSecret(secret)
+	s.model.Changed()
+}
+
+// ServeHTTP answers one request to the API, or one by a link.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { connection.Serve(gate{s}, w, r) }
 
 // Transport returns a RoundTripper that reaches the server in process, whatever the host: without sockets and without

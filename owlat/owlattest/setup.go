@@ -29,6 +29,8 @@ type Given struct {
 	Topics    map[string]GivenTopic    `json:"topics"`
 	Webhooks  map[string]GivenWebhook  `json:"webhooks"`
 	Templates map[string]GivenTemplate `json:"templates"`
+	// UnsubscribeSecret signs the links in mails; empty: the one that the server has.
+	UnsubscribeSecret string `json:"unsubscribeSecret"`
 }
 
 // GivenKey is an API key. Without a Value one is made up.
@@ -83,6 +85,9 @@ func (s *Server) Setup(g Given) (Made, error) {
 func (g Given) make(d *model.Deployment, hooks *webhooks.Sender) Made {
 	made := Made{
 		Keys: map[string]string{}, Topics: map[string]string{}, Webhooks: map[string]string{}, Templates: map[string]string{},
+	}
+	if g.UnsubscribeSecret != "" {
+		d.Links.SetSecret(g.UnsubscribeSecret)
 	}
 	for name, k := range model.Ordered(g.Keys) {
 		made.Keys[name] = d.AddKey(model.Key{Value: k.Value, Scopes: k.Scopes, Inactive: k.Active != nil && !*k.Active, Expired: k.Expired}).Value

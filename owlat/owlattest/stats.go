@@ -5,22 +5,33 @@ import (
 	"net/http"
 	"slices"
 	"time"
+
+	"owlatsync/owlat/owlattest/internal/routes"
 )
 
 // maxLog is how many requests the log keeps; of more it keeps the latest.
 const maxLog = 1_000_000
 
-// Stats counts the requests to the API since the last reset.
+// Stats counts the requests since the last reset: those to the API, and apart from them those by links.
 type Stats struct {
 	Since       time.Time      `json:"since"`
 	Total       int            `json:"total"`
 	Writes      int            `json:"writes"`      // all but GET, HEAD and OPTIONS, refused ones included
 	RateLimited int            `json:"rateLimited"` // answered 429
-	Faults      int            `json:"faults"`      // hit by an injected fault
+	Faults      int            `json:"faults"`      // hit by an injected fault; also those by links
 	Events      int            `json:"events"`      // accepted
 	Messages    int            `json:"messages"`    // transactional mails accepted
 	Requests    []RequestCount `json:"requests"`
 	Log         []Arrival      `json:"log"` // in the order of the answers
+	Links       LinkStats      `json:"links"`
+}
+
+// LinkStats counts the requests with a token in place of a key, which take nothing of a key's budget.
+type LinkStats struct {
+	Total       int            `json:"total"`
+	RateLimited int            `json:"rateLimited"` // answered 429
+	Requests    []RequestCount `json:"requests"`
+	Log         []Arrival      `json:"log"`
 }
 
 // RequestCount is how many requests of one kind had the same end. Status 0 means that the connection was reset or the
@@ -49,43 +60,66 @@ type recorder struct {
 	since   time.Time
 	arrived int
 	faults  int
-	counts  map[requestKind]int
-	log     []Arrival
+	api     tally
+	links   tally
 }
 
-func (r *recorder) reset() { *r = recorder{since: time.Now(), counts: map[requestKind]int{}} }
+// tally counts requests by how they ended.
+type tally struct {
+	counts map[requestKind]int
+	log    []Arrival
+}
+
+func (r *recorder) reset() {
+	*r = recorder{since: time.Now(), api: tally{counts: map[requestKind]int{}}, links: tally{counts: map[requestKind]int{}}}
+}
 
 func (r *recorder) arrive() int {
 	r.arrived++
 	return r.arrived
 }
 
-func (r *recorder) book(q Request, status int) {
-	r.counts[requestKind{q.Method, q.Route, status}]++
-	if len(r.log) == maxLog {
-		r.log = slices.Delete(r.log, 0, maxLog/2)
+func (r *recorder) book(q Request, status int, byLink bool) {
+	if byLink {
+		r.links.book(q, status)
+		return
 	}
-	r.log = append(r.log, Arrival{q.Time, q.Method, q.Route, status})
+	r.api.book(q, status)
+}
+
+func (t *tally) book(q Request, status int) {
+	t.counts[requestKind{q.Method, q.Route, status}]++
+	if len(t.log) == maxLog {
+		t.log = slices.Delete(t.log, 0, maxLog/2)
+	}
+	t.log = append(t.log, Arrival{q.Time, q.Method, q.Route, status})
+}
+
+// sum returns the counts in order, and how many there are in all, writes and refusals among them.
+func (t *tally) sum() (counts []RequestCount, total, writes, limited int) {
+	counts = make([]RequestCount, 0, len(t.counts))
+	for k, n := range t.counts {
+		counts = append(counts, RequestCount{k.method, k.route, k.status, n})
+		total += n
+		if k.method != http.MethodGet && k.method != http.MethodHead && k.method != http.MethodOptions {
+			writes += n
+		}
+		if k.status == http.StatusTooManyRequests {
+			limited += n
+		}
+	}
+	slices.SortFunc(counts, func(a, b RequestCount) int {
+		return cmp.Or(cmp.Compare(a.Route, b.Route), cmp.Compare(a.Method, b.Method), cmp.Compare(a.Status, b.Status))
+	})
+	return counts, total, writes, limited
 }
 
 // stats returns the counts, without events and messages.
 func (r *recorder) stats() Stats {
-	st := Stats{
-		Since: r.since, Faults: r.faults, Requests: make([]RequestCount, 0, len(r.counts)), Log: slices.Clone(r.log),
-	}
-	for k, n := range r.counts {
-		st.Requests = append(st.Requests, RequestCount{k.method, k.route, k.status, n})
-		st.Total += n
-		if k.method != http.MethodGet && k.method != http.MethodHead && k.method != http.MethodOptions {
-			st.Writes += n
-		}
-		if k.status == http.StatusTooManyRequests {
-			st.RateLimited += n
-		}
-	}
-	slices.SortFunc(st.Requests, func(a, b RequestCount) int {
-		return cmp.Or(cmp.Compare(a.Route, b.Route), cmp.Compare(a.Method, b.Method), cmp.Compare(a.Status, b.Status))
-	})
+	st := Stats{Since: r.since, Faults: r.faults, Log: slices.Clone(r.api.log)}
+	st.Requests, st.Total, st.Writes, st.RateLimited = r.api.sum()
+	st.Links.Log = append([]Arrival{}, r.links.log...)
+	st.Links.Requests, st.Links.Total, _, st.Links.RateLimited = r.links.sum()
 	return st
 }
 
@@ -97,10 +131,15 @@ func (s *Server) Stats() Stats {
 	return st
 }
 
-// Count returns how many requests had that method, route and status; an empty or zero argument stands for any.
+// Count returns how many requests to the API had that method, route and status; an empty or zero argument stands for any. With the route
+// of a link it counts the requests by that.
 func (st Stats) Count(method, route string, status int) int {
+	counts := st.Requests
+	if routes.IsLink(route) {
+		counts = st.Links.Requests
+	}
 	n := 0
-	for _, c := range st.Requests {
+	for _, c := range counts {
 		if (method == "" || c.Method == method) && (route == "" || c.Route == route) && (status == 0 || c.Status == status) {
 			n += c.Count
 		}

@@ -38,7 +38,7 @@ func TestWordsAreThoseOfTheRooms(t *testing.T) {
 		"actors":  {{string(ByAPI), string(ByPerson), string(ByDashboard)}, {string(model.ByAPI), string(model.ByPerson), string(model.ByDashboard)}},
 		"scopes":  {AllScopes(), model.Scopes()},
 		"routes": {
-			{RouteContacts, RouteContact, RouteTopicContacts, RouteTopicContact, RouteEvents, RouteTransactional, RouteHealth}, routes.Names(),
+			{RouteContacts, RouteContact, RouteTopicContacts, RouteTopicContact, RouteEvents, RouteTransactional, RouteHealth, RoutePreferences, RouteUnsubscribe, RouteUnsubscribing}, routes.Names(),
 		},
 		"events": {
 			{WebhookContactCreated, WebhookTopicUnsubscribed, WebhookEmailBounced, WebhookEmailComplained},

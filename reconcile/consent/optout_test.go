@@ -8,7 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/policy"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -163,5 +165,29 @@ func TestHeedBeforeAdd(t *testing.T) {
 				t.Errorf("what was given has changed:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAnOptOutInTheMillisecondOfAnAdd: nobody knows which came first. Nothing adds the person for the same yes, and any later no takes them off, even
+// one that only repeats the opt-out.
+func TestAnOptOutInTheMillisecondOfAnAdd(t *testing.T) {
+	t.Parallel()
+	optOuts := []ledger.OptOut{{ContactID: "c", Topic: "news", At: noon, Written: noon.Add(time.Second)}}
+	for _, at := range []time.Time{noon, noon.Add(999 * time.Microsecond)} {
+		for _, state := range []ledger.MembershipState{ledger.MemberAdded, ledger.MemberSent} {
+			for _, existing := range []policy.Existing{policy.ExistingSkip, policy.ExistingAdd} {
+				topics := []policy.Topic{{ID: "news", When: true, Existing: existing}}
+				m := ledger.Membership{Topic: "news", Consent: true, State: state, At: at, Renewed: noon.Add(-time.Hour)}
+				row := Row{Says: []owlatsync.Consent{Yes}, Origin: ledger.OriginCreated, HasContact: true, OptOuts: optOuts, Memberships: Heed([]ledger.Membership{m}, optOuts)}
+				yes := Plan(topics, row, noon.Add(time.Hour))
+				if before, left := HeedBeforeAdd(*find(yes.Memberships, "news"), optOuts); len(yes.Changes) > 0 && !left {
+					t.Errorf("%s at %s, existing %s: a yes sends %v, and right before the ledger has %q", state, at, existing, yes.Changes, before.State)
+				}
+				row.Says[0] = No
+				if no := Plan(topics, row, noon.Add(time.Hour)); len(no.Changes) != 1 || no.Changes[0].Kind != owlatsync.RemoveTopic {
+					t.Errorf("%s at %s, existing %s: a no sends %v", state, at, existing, no.Changes)
+				}
+			}
+		}
 	}
 }

@@ -8,12 +8,15 @@ import (
 	"owlatsync/owlat"
 )
 
-// Counter counts the requests of a client: pass its Observe to owlat.WithObserver. The zero value is ready. It is safe for
+// Counter counts the requests of a client that take of the key's budget: pass its Observe to owlat.WithObserver. The zero value is ready. It is safe for
 // concurrent use.
 type Counter struct{ total, writes, limited atomic.Int64 }
 
-// Observe counts one attempt.
+// Observe counts one attempt, unless it is none of the API's.
 func (c *Counter) Observe(a owlat.Attempt) {
+	if a.ByToken {
+		return
+	}
 	c.total.Add(1)
 	if a.Method != http.MethodGet {
 		c.writes.Add(1)

@@ -17,8 +17,8 @@ type Size struct{ Entries, Runs, Decisions, Audit int }
 // Many is what pages are to bear.
 var Many = Size{1_000_000, 10_000, 100_000, 1_000}
 
-// window is the time in which all of it happened.
-const window = 90 * 24 * time.Hour
+// window is the time in which all of it happened: less than what a ledger keeps.
+const window = 89 * 24 * time.Hour
 
 // fill makes an empty ledger hold so much of one sync.
 func fill(ctx context.Context, l ledger.Store, size Size) error {
@@ -38,8 +38,14 @@ func fill(ctx context.Context, l ledger.Store, size Size) error {
 			}
 		}
 		for n := 1; n <= size.Decisions; n++ {
-			at := now.Add(-window + window/time.Duration(size.Decisions)*time.Duration(n-1))
-			line := ledger.HistoryLine{Sync: syncName, Key: fmt.Sprint(n), At: at, Run: int64(1 + n*size.Runs/(size.Decisions+1)), Event: string(owlatsync.Created)}
+			line := ledger.HistoryLine{Sync: syncName, Key: fmt.Sprint(n), At: now.Add(-window), Run: 1, Event: string(owlatsync.Created)}
+			if n%1000 == 0 {
+				line.Event, line.Note = string(owlatsync.Failed), "Owlat refused the address"
+			}
+			if later := n - size.Decisions/2; later > 0 { // the first run made the other half
+				line.At = line.At.Add(window / time.Duration(size.Decisions) * time.Duration(2*later-1))
+				line.Run = int64(1 + 2*later*size.Runs/(size.Decisions+2))
+			}
 			if err := into.AddHistory(line); err != nil {
 				return err
 			}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -65,7 +64,7 @@ type tickView struct {
 }
 
 type rowView struct {
-	At, Label string
+	At, Label string // At is empty for a day
 	Cells     []string
 }
 
@@ -160,9 +159,9 @@ func (p Plot) drawn(id string, a axis) []seriesView {
 func (p Plot) rows() []rowView {
 	rows := make([]rowView, len(p.Slots))
 	for i, slot := range p.Slots {
-		rows[i] = rowView{At: slot.From.UTC().Format("2006-01-02T15:04Z"), Label: shown(slot.Label)}
-		if slot.Day {
-			rows[i].At = slot.From.Format(time.DateOnly)
+		rows[i].Label = shown(slot.Label)
+		if !slot.Day { // a browser would show the beginning of a day in its viewer's zone, where it is another day
+			rows[i].At = slot.From.UTC().Format("2006-01-02T15:04Z")
 		}
 		if !p.known(i) {
 			continue

@@ -123,6 +123,28 @@ func RouteParts(route string) (parts int, ok bool) {
 	return parts, true
 }
 
+// Refusal is why a request with that method, route, number of values and header of its own cannot be sent; "" if nothing is wrong.
+func Refusal(method, route string, values int, header http.Header) string {
+	parts, ok := RouteParts(route)
+	switch {
+	case !slices.Contains(Methods, method):
+		return "the method must be one of " + strings.Join(Methods, ", ")
+	case !ok:
+		return `the route must be such as "/contacts/{contact}": a slash before every part, each of letters, digits, "-", "_" and "." or a name in braces`
+	case parts != values:
+		return "the route has more or fewer parts in braces than there are values"
+	}
+	for name, values := range header {
+		if !IsToken(name) || slices.ContainsFunc(values, func(v string) bool { return strings.ContainsFunc(v, IsControl) }) {
+			return "a header has a malformed name, or a control character in its value"
+		}
+		if IsOwn(name) {
+			return "the header " + http.CanonicalHeaderKey(name) + " cannot be set"
+		}
+	}
+	return ""
+}
+
 // IsToken reports whether s can be the name of a header.
 func IsToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
@@ -203,9 +225,14 @@ func Drain(body io.ReadCloser) {
 var (
 	addressLike = regexp.MustCompile(`[^\s"<>]*(?:@|%40)[^\s"<>]*`)
 	keyLike     = regexp.MustCompile(`lm_live_[A-Za-z0-9]+`)
+	tokenLike   = regexp.MustCompile(`[A-Za-z0-9_-]{10,}(?::|%(?:25)*3[Aa])[0-9]{10,}(?::|%(?:25)*3[Aa])[A-Za-z0-9_-]+`)
 )
 
-// Redact takes out whatever looks like an address or a key.
+// Redact takes out whatever looks like an address, a key or the token of a link.
 func Redact(s string) string {
+	s = tokenLike.ReplaceAllString(s, "[token]")
 	return keyLike.ReplaceAllString(addressLike.ReplaceAllString(s, "[address]"), "[key]")
 }
+
+// HasToken reports whether s holds what looks like the token of a link.
+func HasToken(s string) bool { return tokenLike.MatchString(s) }

@@ -162,7 +162,7 @@ type listPace struct {
 }
 
 func (p *listPace) observe(a owlat.Attempt) {
-	if a.Status == http.StatusTooManyRequests {
+	if a.Status == http.StatusTooManyRequests && !a.ByToken {
 		p.refused.Add(1)
 	}
 }

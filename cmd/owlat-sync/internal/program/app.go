@@ -48,6 +48,7 @@ func New(built Built, env []string, stdin io.Reader, stdout, stderr io.Writer) *
 		Console: console.New(stdin, stdout, stderr), Built: built, Env: make(map[string]string, len(env)),
 		Log: slog.New(slog.DiscardHandler), stdin: setup.NewStdin(stdin),
 	}
+	a.Advice = func(text string) string { return a.Typed().Complete(text) }
 	for _, kv := range env {
 		if name, value, ok := strings.Cut(kv, "="); ok {
 			a.Env[name] = value
@@ -103,4 +104,4 @@ func (a *App) Begin(cmd *cobra.Command) error {
 func (a *App) Begun() bool { return a.begun }
 
 // To returns standard output for package render, as text or, with --json, as JSON.
-func (a *App) To() render.To { return render.To{W: a.Out(), JSON: a.JSON} }
+func (a *App) To() render.To { return render.To{W: a.Out(), JSON: a.JSON, Typed: a.Typed()} }

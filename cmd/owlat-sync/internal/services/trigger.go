@@ -26,6 +26,7 @@ type triggerFlags struct {
 	full      bool
 	only      []string
 	limit     int
+	review    bool
 }
 
 // NewTriggerCmd returns the command "trigger", which asks a service for a run.
@@ -42,9 +43,13 @@ no configuration file is needed. A service with tokens needs one of an operator,
 in the file that --token-file names.
 
 A run that is queued already and was asked for in the same way is not queued again. A run that a guard
-holds exits with 6 and changes nothing; approve it after you have looked at it.`,
+holds exits with 6 and changes nothing; approve it after you have looked at it.
+
+With --review the run only plans. If there is anything to send, it is held with its plan (exit code 6 with
+--wait), and sends nothing until somebody approves it. The next run takes its place.`,
 		Example: `  owlat-sync trigger users
   owlat-sync trigger users --wait
+  owlat-sync trigger users --wait --review
   owlat-sync trigger users --wait --url https://sync.example.com --token-file token.txt`,
 		GroupID: program.GroupSync,
 		Args:    program.NeedArgs(1, 1, "the name of a sync"),
@@ -66,6 +71,7 @@ holds exits with 6 and changes nothing; approve it after you have looked at it.`
 	flags.BoolVar(&f.full, "full", false, "read all rows, first list all contacts in Owlat, and set right what was changed there")
 	flags.StringArrayVar(&f.only, "only", nil, "apply only the row with this `key` (repeatable)")
 	flags.IntVar(&f.limit, "limit", 0, "apply at most this `number` of rows")
+	flags.BoolVar(&f.review, "review", false, "hold the run with whatever it plans, and send nothing until it is approved")
 	return cmd
 }
 
@@ -106,7 +112,7 @@ func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) e
 		return err
 	}
 	defer service.Close()
-	run, err := service.Trigger(ctx, sync, caller.Asked{Full: f.full, Only: f.only, Limit: f.limit})
+	run, err := service.Trigger(ctx, sync, caller.Asked{Full: f.full, Only: f.only, Limit: f.limit, Review: f.review})
 	if err != nil {
 		return err
 	}
@@ -119,6 +125,9 @@ func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) e
 			}{"queued", sync, run})
 		}
 		a.Printf("Run %d of %s is queued.\n", run, sync)
+		if f.review {
+			a.Printf("It sends nothing. If there is anything to send, it is held with its plan.\n%s\n", decide(a, run, sync))
+		}
 		return nil
 	}
 	a.Notef("Run %d of %s is queued; waiting for its end.\n", run, sync)
@@ -135,12 +144,21 @@ func trigger(ctx context.Context, a *program.App, sync string, f triggerFlags) e
 		a.Printf("%s\n", r.Raw)
 	} else {
 		a.Printf("%s\n", r)
-		if r.Status == ledger.StatusHeld {
-			a.Printf("\"%s\" shows the plan, \"%s\" applies it.\n", a.Typed().Command("plan", sync), a.Typed().Command(fmt.Sprintf("approve %d", run), sync))
+		switch {
+		case r.Status == ledger.StatusHeld:
+			a.Printf("%s\n", decide(a, run, sync))
+		case f.review && r.Status == ledger.StatusOK:
+			a.Printf("There is nothing to send, so nothing waits for you.\n")
 		}
 	}
 	if code := r.Code(); code != exitcode.OK {
 		return problem.Told(code)
 	}
 	return nil
+}
+
+// decide says what to do about a held run.
+func decide(a *program.App, run int64, sync string) string {
+	return fmt.Sprintf("\"%s\" shows the plan, \"%s\" applies it, \"%s\" drops it.",
+		a.Typed().Command("plan", sync), a.Typed().Command(fmt.Sprintf("approve %d", run), sync), a.Typed().Command(fmt.Sprintf("dismiss %d", run), ""))
 }

@@ -4,6 +4,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -65,7 +66,7 @@ func New(t Tx, schema string, now time.Time) *Loader {
 	return &Loader{
 		t: t, schema: schema, now: now, syncs: make(map[string]*loadedSync), topics: make(map[string]int64),
 		entries:   copied{table: "entries", columns: append([]string{"deployment", "sync", "number"}, entryrow.Names...)},
-		packs:     copied{table: "packs", columns: []string{"sync", "pack", "marks"}},
+		packs:     copied{table: "packs", columns: []string{"sync", "pack", "marks", "live"}},
 		history:   copied{table: "history", columns: []string{"deployment", "number", "sync", "key", "at", "run", "event", "note"}},
 		forgotten: copied{table: "forgotten", columns: []string{"deployment", "hash"}},
 		audit:     copied{table: "audit", columns: auditrow.Columns},
@@ -217,7 +218,13 @@ func (l *Loader) addMark(sync *loadedSync, mark [entry.MarkSize]byte) error {
 func (l *Loader) addPack(sync *loadedSync, number int64) error {
 	marks := sync.marks
 	sync.marks = nil
-	return l.packs.add(l, sync.id, number, marks)
+	live := 0
+	for m := range slices.Chunk(marks, entry.MarkSize) {
+		if !entry.IsNone(m) {
+			live++
+		}
+	}
+	return l.packs.add(l, sync.id, number, marks, live)
 }
 
 // AddHistory implements ledger.Loader.

@@ -38,6 +38,7 @@ type Deployment struct {
 	Keys     map[string]*Key   // by value
 	Mail     Mail
 	History  History
+	Links    Links
 	Events   int // accepted since the last Clear
 	Messages int // transactional mails accepted since the last Clear
 
@@ -58,6 +59,7 @@ func (d *Deployment) Clear() {
 	d.Keys = map[string]*Key{}
 	d.Mail = newMail()
 	d.History = nil
+	d.Links = Links{Default: d.Links.Default, Life: d.Links.Life}
 	d.Events, d.Messages = 0, 0
 }
 

@@ -33,6 +33,7 @@ type State struct {
 	Blocked   []string        `json:"blocked"`
 	Domain    bool            `json:"domainUnverified"`
 	History   model.History   `json:"history"`
+	Secret    string          `json:"unsubscribeSecret,omitempty"`
 }
 
 type savedKey struct {
@@ -82,7 +83,7 @@ type savedContact struct {
 func Snapshot(d *model.Deployment, hooks []webhooks.Subscription) State {
 	state := State{
 		Version: version, Drawn: d.Random.Drawn, Random: d.Random.Seed, Seq: d.Contacts.Seq, Domain: d.Mail.Unverified,
-		Blocked: slices.Sorted(maps.Keys(d.Mail.Blocked)), History: slices.Clone(d.History),
+		Blocked: slices.Sorted(maps.Keys(d.Mail.Blocked)), History: slices.Clone(d.History), Secret: d.Links.Secret(),
 	}
 	for _, k := range model.Ordered(d.Keys) {
 		state.Keys = append(state.Keys, savedKey{k.Value, k.Scopes, !k.Inactive, k.Expired})
@@ -131,6 +132,9 @@ func (state State) Restore(d *model.Deployment, hooks *webhooks.Sender) {
 	d.Random = model.Random{Seed: state.Random, Drawn: state.Drawn}
 	d.Mail.Unverified = state.Domain
 	d.History = state.History
+	if state.Secret != "" {
+		d.Links.SetSecret(state.Secret)
+	}
 	for _, email := range state.Blocked {
 		d.Mail.Blocked[email] = true
 	}

@@ -1,4 +1,4 @@
-// Package routes is Owlat's REST API: it finds the handler of a method and path, checks key, bucket and scope, reads what was
+// Package routes is Owlat's REST API, and the endpoints of links beside it: it finds the handler of a method and path, checks key, bucket and scope, reads what was
 // sent, and answers from a model.Deployment. A file holds the handlers of one area. It knows nothing of connections
 // and faults.
 package routes
@@ -25,9 +25,9 @@ const (
 	Health        = "/health"
 )
 
-// Names returns the routes.
+// Names returns the routes, those of links included.
 func Names() []string {
-	return []string{Contacts, Contact, TopicContacts, TopicContact, Events, Transactional, Health}
+	return append([]string{Contacts, Contact, TopicContacts, TopicContact, Events, Transactional, Health}, LinkNames()...)
 }
 
 // Request is what an endpoint sees of a request.
@@ -43,7 +43,8 @@ type Request struct {
 // call is one request on its way through a handler.
 type call struct {
 	Request
-	d *model.Deployment
+	d     *model.Deployment
+	limit model.Limit
 }
 
 // Endpoint is what a method and path lead to. The zero Endpoint leads nowhere.
@@ -55,12 +56,12 @@ type Endpoint struct {
 
 // Find routes as Owlat does: some paths exactly, the others by prefix, whatever follows.
 func Find(method, path string) Endpoint {
-	rest, found := strings.CutPrefix(path, "/api/v1/")
-	if !found {
-		return Endpoint{}
-	}
 	if method == http.MethodHead {
 		method = http.MethodGet
+	}
+	rest, found := strings.CutPrefix(path, "/api/v1/")
+	if !found {
+		return findLink(method, path)
 	}
 	switch {
 	case rest == "health":
@@ -117,7 +118,7 @@ func Find(method, path string) Endpoint {
 // Answer answers a request to the endpoint, which leads somewhere. The order of checks is the same for every route: key,
 // bucket, scope, then the route's own.
 func (e Endpoint) Answer(d *model.Deployment, limit model.Limit, r Request) *answer.Answer {
-	c := &call{r, d}
+	c := &call{r, d, limit}
 	if e.scope == "" {
 		return e.handle(c)
 	}
