@@ -55,7 +55,9 @@ func TestCrash(t *testing.T) {
 		for _, when := range []string{"before", "after"} {
 			// What is recorded after one commit is what is before the next, and much the same is true of requests. Between two requests there
 			// is a commit or two.
-			one := func(n, of int) bool { return all || when == "before" && n%(2*of) == 1 || when == "after" && n%(2*of) == 1+of }
+			one := func(n, of int) bool {
+				return all || when == "before" && n%(2*of) == 1 || when == "after" && n%(2*of) == 1+of
+			}
 			for n := 1; n <= requests; n++ {
 				if one(n, 2) {
 					points = append(points, killPoint{scenario, when, "request", n, false})

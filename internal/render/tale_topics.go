@@ -8,20 +8,24 @@ import (
 	"time"
 
 	"owlatsync/internal/config"
+	"owlatsync/internal/explain"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
+// memberships tells of the topics of a row.
+type memberships struct{ *explain.Tale }
+
 // topics says for each topic whether the contact was put on it, and why or why not.
-func (t tale) topics() []string {
+func (t memberships) topics() []string {
 	if t.Entry == nil {
 		return nil
 	}
 	var lines []string
 	for i := range t.Entry.Memberships {
 		m := &t.Entry.Memberships[i]
-		lines = append(lines, t.topicName(m.Topic)+": "+t.membershipWords(m)+t.onItNow(m.Topic, m.State))
+		lines = append(lines, t.topicName(m.Topic)+": "+t.why(m)+t.onItNow(m.Topic, m.State))
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
@@ -45,7 +49,7 @@ func (t tale) topics() []string {
 }
 
 // topicName is the id of a topic, and its name where Owlat told it.
-func (t tale) topicName(id string) string {
+func (t memberships) topicName(id string) string {
 	if name, _ := t.isOn(id); name != "" {
 		return fmt.Sprintf("%s (%s)", id, words.Printable(name))
 	}
@@ -53,7 +57,7 @@ func (t tale) topicName(id string) string {
 }
 
 // onItNow says whether the contact is on a topic now, beside what is recorded of its membership, "" for nothing.
-func (t tale) onItNow(topic string, recorded ledger.MembershipState) string {
+func (t memberships) onItNow(topic string, recorded ledger.MembershipState) string {
 	if t.Members == nil {
 		return ""
 	}
@@ -73,8 +77,8 @@ func (t tale) onItNow(topic string, recorded ledger.MembershipState) string {
 	return "; in Owlat now: not on it"
 }
 
-// membershipWords says whether the contact was put on a topic of the sync, and why or why not.
-func (t tale) membershipWords(m *ledger.Membership) string {
+// why says whether the contact was put on a topic of the sync, and why or why not.
+func (t memberships) why(m *ledger.Membership) string {
 	var topic *config.Topic
 	for i := range t.Sync.Topics {
 		if t.Sync.Topics[i].ID == m.Topic {
@@ -161,7 +165,7 @@ func consentWords(topic *config.Topic) string {
 }
 
 // isOn returns the name of a topic, "" if it is not known, and whether the contact is on it now, nil if that is not known.
-func (t tale) isOn(topic string) (name string, on *bool) {
+func (t memberships) isOn(topic string) (name string, on *bool) {
 	if t.Members == nil {
 		return "", nil
 	}
