@@ -58,12 +58,33 @@ func (t *Tale) Deleted() bool {
 	return errors.Is(t.RemoteErr, owlat.ErrNotFound) && !errors.Is(t.RemoteErr, owlat.ErrNoRoute)
 }
 
-// AskOwlat takes in what Owlat has now: the contact and, if the preferences have the secret that they need, the topics that it is on. The entry must have a contact.
-func (t *Tale) AskOwlat(ctx context.Context, contact func(context.Context, string) (*owlat.Contact, error), preferences *owlat.Preferences) {
-	t.Remote, t.RemoteErr = contact(ctx, t.Entry.ContactID)
-	if t.RemoteErr == nil && preferences.Configured() { // of a contact that is not there any more the preferences know no topic either
-		t.Members, t.MembersErr = preferences.Get(ctx, t.Entry.ContactID)
+// Owlat answers what it has now.
+type Owlat interface {
+	// Contact fails as owlat's Contacts.Get does.
+	Contact(ctx context.Context, id string) (*owlat.Contact, error)
+	// Members returns nil without the unsubscribe secret that it needs, and fails as owlat's Preferences.Get does.
+	Members(ctx context.Context, id string) (*owlat.ContactPreferences, error)
+}
+
+// AskOwlat takes in what Owlat has of a contact now, and the topics that it is on.
+func (t *Tale) AskOwlat(ctx context.Context, id string, o Owlat) {
+	if t.Remote, t.RemoteErr = o.Contact(ctx, id); t.RemoteErr == nil { // one that was deleted or merged would seem to be on no topic
+		t.Members, t.MembersErr = o.Members(ctx, id)
 	}
+}
+
+// asker is Owlat as a client reaches it.
+type asker struct{ *owlat.Client }
+
+func (a asker) Contact(ctx context.Context, id string) (*owlat.Contact, error) {
+	return a.Contacts.Get(ctx, id)
+}
+
+func (a asker) Members(ctx context.Context, id string) (*owlat.ContactPreferences, error) {
+	if !a.Preferences.Configured() {
+		return nil, nil
+	}
+	return a.Preferences.Get(ctx, id)
 }
 
 // Question says what to explain.
@@ -130,7 +151,7 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 			continue
 		}
 		if !q.Offline && t.Entry != nil && t.Entry.ContactID != "" {
-			t.AskOwlat(ctx, s.Client.Contacts.Get, s.Client.Preferences)
+			t.AskOwlat(ctx, t.Entry.ContactID, asker{s.Client})
 		}
 		tales = append(tales, t)
 	}

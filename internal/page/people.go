@@ -246,7 +246,7 @@ func showPersonNow(c *call) error {
 		if t.Entry == nil || t.Entry.ContactID == "" || now[t.Entry.ContactID] != nil {
 			continue
 		}
-		t.Remote, t.RemoteErr = c.d.Inquiry.Contact(ctx, t.Entry.ContactID)
+		t.AskOwlat(ctx, t.Entry.ContactID, c.d.Inquiry)
 		if c.r.Context().Err() != nil {
 			return c.r.Context().Err()
 		}
@@ -264,10 +264,11 @@ type nowView struct {
 	Says    string
 	Changed time.Time // when the contact was last changed; zero: not known
 	Differs []string  // how it differs from what the ledger has
+	Topics  []string  // on which topics the contact is, as far as that can be read
 }
 
 func newNowView(t *explain.Tale, at time.Time) *nowView {
-	v := &nowView{Asked: at}
+	v := &nowView{Asked: at, Topics: story.OnNow(t)}
 	switch {
 	case t.Deleted():
 		v.Says = "Owlat has no such contact any more."
