@@ -27,7 +27,9 @@ type folk struct {
 	*stands
 	t          *testing.T
 	syncs      []config.Sync
-	contact    *owlat.Contact  // what Owlat has of any contact; nil: none
+	contact    *owlat.Contact            // what Owlat has of any contact; nil: none
+	members    *owlat.ContactPreferences // nil: there is no secret to ask with
+	membersErr error
 	refuses    error           // why Owlat does not say what it has; nil: it does
 	asked      int             // how often
 	rows       []owlatsync.Row // of the source of users
@@ -65,6 +67,10 @@ func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
 		return nil, &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: http.StatusNotFound, Message: "no such contact"}
 	}
 	return f.contact, nil
+}
+
+func (f *folk) Members(context.Context, string) (*owlat.ContactPreferences, error) {
+	return f.members, f.membersErr
 }
 
 func (f *folk) Read(_ context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {

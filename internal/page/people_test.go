@@ -196,6 +196,16 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has the contact as it is recorded here.") {
 		t.Error("an equal contact is not told as such")
 	}
+	f.members = &owlat.ContactPreferences{Topics: []owlat.TopicPreference{{ID: "t0123456789", Name: nasty, Subscribed: true}}}
+	got = b.send(path, path+"/now")
+	if said := words(got.body); !strings.Contains(said, ": on it.") {
+		t.Errorf("the memberships are not told: %s", said)
+	}
+	harmless(t, "memberships", got.body)
+	f.members, f.membersErr = nil, &owlat.PreferencesError{Reason: owlat.ReasonInvalidSignature, Status: http.StatusOK}
+	if got := b.send(path, path+"/now"); !strings.Contains(words(got.body), "could not be read: owlat:") {
+		t.Errorf("a wrong secret is not told: %s", words(got.body))
+	}
 	f.contact = nil
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has no such contact any more.") {
 		t.Error("a contact that is gone is not told as such")

@@ -32,6 +32,31 @@ func tale(change func(*explain.Tale)) *explain.Tale {
 	return t
 }
 
+func TestOnNow(t *testing.T) {
+	t.Parallel()
+	topics := []owlat.TopicPreference{{ID: "news", Name: "Newsletter"}, {ID: "own", Subscribed: true}, {ID: "quiet"}}
+	for _, test := range []struct {
+		change func(*explain.Tale)
+		on     bool
+		want   []string
+	}{
+		{func(*explain.Tale) {}, true, []string{"Newsletter: on it.", "own: on it."}},
+		{func(*explain.Tale) {}, false, []string{"Newsletter: not on it any more. They have left since, or were taken off in Owlat.", "own: on it."}},
+		{state(ledger.MemberOut), false, []string{"Newsletter: not on it.", "own: on it."}},
+		{state(ledger.MemberOptedOut), true, []string{"Newsletter: on it. They came back by themselves, or were put on it by somebody else.", "own: on it."}},
+		{func(t *explain.Tale) { t.Members = nil }, true, nil},
+		{func(t *explain.Tale) { t.Members, t.MembersErr = nil, errors.New("no answer") }, true, []string{"On which topics they are could not be read: no answer."}},
+	} {
+		now := slices.Clone(topics)
+		now[0].Subscribed = test.on
+		told := tale(func(t *explain.Tale) { t.Members = &owlat.ContactPreferences{Topics: now} })
+		test.change(told)
+		if got := story.OnNow(told); !slices.Equal(got, test.want) {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
 // member returns a change of how the row stands to its topic.
 func member(change func(*ledger.Membership)) func(*explain.Tale) {
 	return func(t *explain.Tale) { change(&t.Entry.Memberships[0]) }
