@@ -26,6 +26,8 @@ func newCheckCmd(a *program.App) *cobra.Command {
   - that the Owlat deployment answers and accepts the API key
   - that the key has the scopes the syncs need, and that the topics exist
     (with requests that Owlat refuses after it has looked at the scope)
+  - with an unsubscribe secret, that it is the deployment's: the preferences of one
+    contact are read, which also tells the topics and their names
   - the ledger: its file and folder can be written, it is whole, and it belongs to
     this deployment; a first run would create it
   - each source: it is connected to, its columns are listed, its first 10000 rows

@@ -39,6 +39,8 @@ func sampleVariables(name string) (string, bool) {
 		return "lm_live_" + strings.Repeat("a", 40), true
 	}
 	switch {
+	case name == config.EnvSecret:
+		return "the secret of links", true
 	case strings.HasSuffix(name, "_SECRET"):
 		return "whsec_" + strings.Repeat("b", 32), true
 	case strings.HasSuffix(name, "_URL"):

@@ -58,6 +58,9 @@ func openLedger(ctx context.Context, path string) (*sqlite.Ledger, error) {
 // dsnPassword is the password in DSNs of the stories; no output may hold it.
 const dsnPassword = "hunter2topsecret"
 
+// linkSecret signs the links in the mails of the stories' deployment; no output may hold it.
+const linkSecret = "the secret of the stories' links"
+
 // story is what a script has beside its folder: an emulator, reached over a real socket under a path.
 type story struct {
 	server *owlattest.Server
@@ -81,7 +84,7 @@ const soonDone = "atexit_sleep_ms=0 no_huge_pages_for_shadow=0"
 
 // TestStories runs each script of testdata/script against an emulator of its own, which has no request limit. A script has
 // these variables: OWLAT_URL and OWLAT_API_KEY; ALIAS, another URL of the same server;
-// READ_KEY, a key that may only read, WRITE_KEY, one that may not; NEWS and OFFERS, the ids of topics
+// READ_KEY, a key that may only read, WRITE_KEY, one that may not; UNSUBSCRIBE_SECRET, which signs its links; NEWS and OFFERS, the ids of topics
 // without double opt-in, CONFIRM, one with it; PASSWORD. Beside testscript's own commands it has those in storyCommands.
 func TestStories(t *testing.T) {
 	t.Parallel()
@@ -104,7 +107,7 @@ func known(condition string) error {
 }
 
 func setupStory(env *testscript.Env) error {
-	s := &story{server: &owlattest.Server{NoLimit: true, BasePath: "/owlat"}, names: make(map[string]string)}
+	s := &story{server: &owlattest.Server{NoLimit: true, BasePath: "/owlat", UnsubscribeSecret: linkSecret}, names: make(map[string]string)}
 	s.key = s.server.AddKey()
 	listener := httptest.NewServer(s.server)
 	env.Defer(func() {
@@ -123,6 +126,7 @@ func setupStory(env *testscript.Env) error {
 	env.Setenv("OWLAT_API_KEY", s.key)
 	env.Setenv("READ_KEY", s.server.AddKey(owlattest.ScopeContactsRead))
 	env.Setenv("WRITE_KEY", s.server.AddKey(owlattest.ScopeContactsWrite, owlattest.ScopeTopicsWrite))
+	env.Setenv("UNSUBSCRIBE_SECRET", linkSecret)
 	env.Setenv("PASSWORD", dsnPassword)
 	env.Setenv("TZ", "UTC")
 	env.Setenv("GORACE", soonDone)
@@ -146,7 +150,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 		s := ts.Value(storyKey{}).(*story)
 		err := ts.Exec("owlat-sync", args[1:]...)
 		out, errOut := ts.ReadFile("stdout"), ts.ReadFile("stderr")
-		for _, secret := range []string{s.key, ts.Getenv("READ_KEY"), ts.Getenv("WRITE_KEY"), dsnPassword} {
+		for _, secret := range []string{s.key, ts.Getenv("READ_KEY"), ts.Getenv("WRITE_KEY"), dsnPassword, linkSecret} {
 			if strings.Contains(out+errOut, secret) {
 				ts.Fatalf("a secret was printed")
 			}

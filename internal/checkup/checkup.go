@@ -16,6 +16,7 @@ type Status string
 // The results of a check.
 const (
 	OK      Status = "ok"
+	Note    Status = "note" // nothing is wrong, and there is something to know
 	Warning Status = "warning"
 	Failed  Status = "failed"
 )

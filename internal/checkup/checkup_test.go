@@ -94,19 +94,19 @@ func TestCheck(t *testing.T) {
 		heard  []string
 	}{
 		{"in order", "", good, nil, exitcode.OK, 0, []string{
-			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "scope topics:write ok", "topic ID ok",
+			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "unsubscribe secret note", "scope topics:write ok", "topic ID ok",
 			"ledger", "file ok", "source users", "columns ok", "rows ok", "2 rows, the last true bob@example.com"}},
 		{"no such topic", "k57nosuchtopic000000000000000000", good, nil, exitcode.Usage, 0, []string{
-			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "scope topics:write ok", "topic ID failed",
+			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "unsubscribe secret note", "scope topics:write ok", "topic ID failed",
 			"ledger", "file ok", "source users", "columns ok", "rows ok", "2 rows, the last true bob@example.com"}},
 		{"a key that may not write, and a bad row", "", "id,email\n1,ann@example.com\n2,bob\n", []string{owlattest.ScopeContactsRead}, exitcode.Refused, 1, []string{
-			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write failed", "scope topics:write failed",
+			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write failed", "unsubscribe secret note", "scope topics:write failed",
 			"ledger", "file ok", "source users", "columns ok", "rows warning", "2 rows, the last false bob"}},
 		{"no row that can be sent", "", "id,email\n1,ann\n", nil, exitcode.Usage, 0, []string{
-			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "scope topics:write ok", "topic ID ok",
+			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "unsubscribe secret note", "scope topics:write ok", "topic ID ok",
 			"ledger", "file ok", "source users", "columns ok", "rows failed", "1 rows, the last false ann"}},
 		{"a column that is not there", "", "id,mail\n1,ann@example.com\n", nil, exitcode.Usage, 0, []string{
-			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "scope topics:write ok", "topic ID ok",
+			"owlat", "deployment ok", "API key ok", "scope contacts:read ok", "scope contacts:write ok", "unsubscribe secret note", "scope topics:write ok", "topic ID ok",
 			"ledger", "file ok", "source users", "columns ok", "mapping failed"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

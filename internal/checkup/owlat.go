@@ -3,6 +3,7 @@ package checkup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/topics"
 	"owlatsync/internal/words"
 	"owlatsync/owlat"
 )
@@ -41,7 +43,8 @@ func (c deployment) check(ctx context.Context) error {
 		return nil
 	}
 	c.writing(ctx, client)
-	c.topics(ctx, hasty)
+	book := c.links(ctx, client)
+	c.topics(ctx, hasty, book)
 	c.events(ctx, client)
 	return nil
 }
@@ -117,7 +120,7 @@ func (c deployment) events(ctx context.Context, client *owlat.Client) {
 
 // topics sends a removal of an impossible contact id for each topic: Owlat checks the scope, looks for the topic, and then
 // refuses the id.
-func (c deployment) topics(ctx context.Context, client *owlat.Client) {
+func (c deployment) topics(ctx context.Context, client *owlat.Client, book topics.Book) {
 	users := make(map[string][]string)
 	var ids []string
 	for _, s := range c.Syncs {
@@ -141,6 +144,9 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client) {
 			c.found(scope)
 		}
 		f := Finding{Area: AreaOwlat, Subject: "topic " + id, Message: "of sync " + strings.Join(users[id], ", ")}
+		if name, known := book.Name(id); known {
+			f.Message = fmt.Sprintf("%q, %s", name, f.Message)
+		}
 		switch {
 		case statusOf(err) == http.StatusBadRequest:
 			f.Status = OK

@@ -23,6 +23,9 @@ const (
 	EnvAPIKey = "OWLAT_API_KEY"
 )
 
+// EnvSecret is the variable that a file names for the unsubscribe secret, as Owlat itself calls it. It counts only where the file names it.
+const EnvSecret = "UNSUBSCRIBE_SECRET"
+
 // Config is the valid configuration of one deployment: every value was checked, every variable replaced, every path made absolute.
 type Config struct {
 	Name   string // of the deployment, if it is one of several; empty: it is the only one
@@ -49,6 +52,9 @@ type Owlat struct {
 	APIKey            Secret
 	NoKey             error   // an *Error about a key that is not used; nil: the key can be used
 	RequestsPerSecond float64 // 0: as many as Owlat allows
+
+	UnsubscribeSecret    Secret  // of the deployment; empty: there is none, or nothing is sent
+	PreferencesPerSecond float64 // 0: the SDK's rate
 }
 
 // Sync is one source with its policies.

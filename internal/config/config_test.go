@@ -25,6 +25,8 @@ import (
 
 const testKey = "lm_live_0123456789abcdefghijklmnopqrstuv"
 
+const testSecret = "opt-outs of nobody else"
+
 func env(vars map[string]string) func(string) (string, bool) {
 	return func(name string) (string, bool) {
 		v, ok := vars[name]
@@ -38,6 +40,8 @@ owlat:
   url: https://example.convex.site
   api_key: ${OWLAT_KEY}
   requests_per_second: 5
+  unsubscribe_secret: ${UNSUBSCRIBE_SECRET}
+  preferences_per_second: 2.5
 ledger: state/users.db
 history_days: 30
 syncs:
@@ -84,19 +88,19 @@ syncs:
 
 func TestComplete(t *testing.T) {
 	t.Parallel()
-	vars := map[string]string{"OWLAT_KEY": testKey, "DATABASE_URL": "postgres://app:pw@db.example.com/app"}
+	vars := map[string]string{"OWLAT_KEY": testKey, "DATABASE_URL": "postgres://app:pw@db.example.com/app", "UNSUBSCRIBE_SECRET": testSecret + "\n"}
 	cfg, err := Parse("/etc/owlat/owlat-sync.yaml", []byte(complete), env(vars))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &Config{
 		File:   "/etc/owlat/owlat-sync.yaml",
-		Owlat:  Owlat{URL: "https://example.convex.site", APIKey: testKey, RequestsPerSecond: 5},
+		Owlat:  Owlat{URL: "https://example.convex.site", APIKey: testKey, RequestsPerSecond: 5, UnsubscribeSecret: testSecret, PreferencesPerSecond: 2.5},
 		Ledger: Ledger{Path: "/etc/owlat/state/users.db"}, History: 30 * 24 * time.Hour,
 		Service:  Service{Listen: DefaultListen, Zone: time.UTC, StopWithin: DefaultStopWithin},
 		Webhooks: Webhooks{MaxAge: 5 * time.Minute, SilentAfter: DefaultSilentAfter},
 		Syncs: []Sync{{
-			Name: "users", Line: 9, DSN: "postgres://app:pw@db.example.com/app",
+			Name: "users", Line: 11, DSN: "postgres://app:pw@db.example.com/app",
 			Query:  "SELECT id, email, first_name, last_name, newsletter\nFROM users WHERE note <> '${x}'",
 			Cursor: source.Cursor{Column: "changed", Overlap: 90 * time.Second, Database: "postgres://app:xxxxx@db.example.com/app"}, FullEvery: 7 * 24 * time.Hour, Fresh: 10 * time.Minute,
 			Key:    []string{"id"},
@@ -116,7 +120,7 @@ func TestComplete(t *testing.T) {
 				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {
-			Name: "leads", Line: 42, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
+			Name: "leads", Line: 44, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
 			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, Duplicates: reconcile.ConsentWinner, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
 			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64},
 				Creates: reconcile.Limit{Share: math.Nextafter(1, 0)}, TopicAdds: policy.DefaultTopicAdds},
@@ -303,6 +307,11 @@ func TestBadFiles(t *testing.T) {
 		{"ftp url", change("owlat:", "owlat:\n  url: ftp://example.com"), `f.yaml:2: owlat.url: the base URL must start with https:// or http://`},
 		{"rate 0", change("owlat:", "owlat:\n  requests_per_second: 0"), `f.yaml:2: owlat.requests_per_second: must be a number above 0, such as 5 or 0.5`},
 		{"rate not a number", change("owlat:", "owlat:\n  requests_per_second: fast"), `f.yaml:2: owlat.requests_per_second: must be a number above 0, such as 5 or 0.5`},
+		{"pace of preferences 0", change("owlat:", "owlat:\n  preferences_per_second: 0"), `f.yaml:2: owlat.preferences_per_second: must be a number above 0, such as 5 or 0.5`},
+		{"unsubscribe secret of nobody", change("owlat:", "owlat:\n  unsubscribe_secret: ${UNSUBSCRIBE_SECRET}"), `f.yaml:2: owlat.unsubscribe_secret: the environment variable UNSUBSCRIBE_SECRET is not set`},
+		{"key for unsubscribe secret", change("owlat:", "owlat:\n  unsubscribe_secret: "+testKey), `f.yaml:2: owlat.unsubscribe_secret: holds an API key; the unsubscribe secret is what the deployment itself has as its variable UNSUBSCRIBE_SECRET`},
+		{"webhook's secret for unsubscribe secret", change("owlat:", "owlat:\n  unsubscribe_secret: whsec_0123456789"), `f.yaml:2: owlat.unsubscribe_secret: holds the secret of a webhook; the unsubscribe secret is what the deployment itself has as its variable UNSUBSCRIBE_SECRET`},
+		{"unsubscribe secret that is a list", change("owlat:", "owlat:\n  unsubscribe_secret: [one, two]"), `f.yaml:2: owlat.unsubscribe_secret: must be a text, not a list`},
 		{"rate nan", change("owlat:", "owlat:\n  requests_per_second: .nan"), `f.yaml:2: owlat.requests_per_second: must be a number above 0, such as 5 or 0.5`},
 		{"ledger url", change("owlat:", "ledger: mysql://db.example.com/x\nowlat:"), `f.yaml:1: ledger: must be the path of a file, or a URL that begins with postgres://`},
 		{"ledger empty", change("owlat:", "ledger:\nowlat:"), `f.yaml:1: ledger: has no value; give it one or remove the line`},
@@ -422,7 +431,7 @@ func TestLoad(t *testing.T) {
 
 func TestSecretsStayHidden(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Owlat: Owlat{APIKey: testKey}, Syncs: []Sync{{DSN: "postgres://u:topsecret@db.example.com/x"}},
+	cfg := Config{Owlat: Owlat{APIKey: testKey, UnsubscribeSecret: testSecret}, Syncs: []Sync{{DSN: "postgres://u:topsecret@db.example.com/x"}},
 		Ledger: Ledger{DSN: "postgres://u:topsecret@db.example.com/x"}}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "key", cfg.Owlat.APIKey, "cfg", cfg)
@@ -431,7 +440,7 @@ func TestSecretsStayHidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %q", cfg, cfg, cfg, cfg.Owlat.APIKey, cfg.Owlat.APIKey), log.String(), string(encoded)} {
-		if strings.Contains(text, testKey) || strings.Contains(text, "topsecret") {
+		if strings.Contains(text, testKey) || strings.Contains(text, testSecret) || strings.Contains(text, "topsecret") {
 			t.Errorf("a secret is shown: %s", text)
 		}
 	}

@@ -17,7 +17,7 @@ const twoDeployments = `ledger: state/owlat.db
 serve: {time_zone: Europe/Berlin}
 deployments:
   acme:
-    owlat: {url: https://acme.example.com, api_key: "${ACME_KEY}"}
+    owlat: {url: https://acme.example.com, api_key: "${ACME_KEY}", unsubscribe_secret: "${ACME_SECRET}"}
     history_days: 7
     tokens: [{name: ada, role: viewer, hash: "sha256:0000000000000000000000000000000000000000000000000000000000000000"}]
     syncs:
@@ -30,7 +30,7 @@ deployments:
     syncs: {people: {source: {dsn: csv:people.csv}, fields: {email: email}}}
 `
 
-var twoKeys = map[string]string{"ACME_KEY": testKey, "GLOBEX_KEY": otherKey, EnvURL: "https://wrong.example.com", EnvAPIKey: "lm_live_eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"}
+var twoKeys = map[string]string{"ACME_KEY": testKey, "ACME_SECRET": testSecret, "GLOBEX_KEY": otherKey, EnvURL: "https://wrong.example.com", EnvAPIKey: "lm_live_eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"}
 
 func TestSeveralDeployments(t *testing.T) {
 	t.Parallel()
@@ -43,7 +43,7 @@ func TestSeveralDeployments(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The environment's key and address are nobody's among several.
-	if acme.Name != "acme" || acme.Owlat.URL != "https://acme.example.com" || acme.Owlat.APIKey.Reveal() != testKey ||
+	if acme.Name != "acme" || acme.Owlat.URL != "https://acme.example.com" || acme.Owlat.APIKey.Reveal() != testKey || acme.Owlat.UnsubscribeSecret != testSecret ||
 		acme.Ledger.Path != "/etc/owlat/state/owlat.acme.db" || acme.History != 7*24*3600e9 || len(acme.Tokens) != 1 || acme.Syncs[0].Target.Path() != "/etc/owlat/users.csv" ||
 		acme.Syncs[0].Schedule.Zone.String() != "Europe/Berlin" || acme.Service.Zone.String() != "Europe/Berlin" || acme.Dir() != "/etc/owlat" {
 		t.Errorf("acme is %+v", acme)

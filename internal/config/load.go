@@ -6,18 +6,15 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"owlatsync"
 	"owlatsync/internal/sourcedsn"
-	"owlatsync/owlat"
 	"owlatsync/reconcile"
 	"owlatsync/source"
 )
@@ -137,7 +134,7 @@ func parse(path string, data []byte, use Use, only string, lookup func(name stri
 
 // deployment reads what one deployment has.
 func (d *decoder) deployment(s section, cfg *Config) {
-	cfg.Owlat = d.owlat(sectionOf[owlatKeys](d, s.child("owlat"), setting(s.path, "owlat")))
+	cfg.Owlat = owlatDecoder{d}.owlat(sectionOf[owlatKeys](d, s.child("owlat"), setting(s.path, "owlat")))
 	cfg.History = policyDecoder{d}.history(s.text("history_days"))
 	cfg.Syncs = syncDecoder{d}.syncs(s)
 	serviceDecoder{d}.service(s, cfg)
@@ -146,7 +143,7 @@ func (d *decoder) deployment(s section, cfg *Config) {
 // FromEnvironment returns a configuration without syncs and ledger, from OWLAT_URL and OWLAT_API_KEY alone.
 func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
 	d := &decoder{problems: problems{file: "environment"}, lookup: lookup, use: UseAll}
-	cfg := &Config{Owlat: d.owlat(section{d: d, node: &node{}, path: "owlat"})}
+	cfg := &Config{Owlat: owlatDecoder{d}.owlat(section{d: d, node: &node{}, path: "owlat"})}
 	if err := d.err(); err != nil {
 		return nil, err
 	}
@@ -192,67 +189,6 @@ func lineOfInvalid(data []byte) int {
 		data = data[n:]
 	}
 	return line
-}
-
-// NoKey has the form of a key but is none. It is for a client that sends nothing.
-const NoKey Secret = "lm_live_00000000000000000000000000000000"
-
-// unlessUnused calls read, which reads values. It reports their problems if they are used, and otherwise returns them.
-func (d *decoder) unlessUnused(use Use, read func()) error {
-	if d.use&use != 0 {
-		read()
-		return nil
-	}
-	own := problems{file: d.file}
-	own, d.problems = d.problems, own
-	read()
-	own, d.problems = d.problems, own
-	return own.err()
-}
-
-func (d *decoder) owlat(s section) Owlat {
-	o := Owlat{URL: owlat.DefaultBaseURL}
-	_ = d.unlessUnused(UseURL, func() {
-		if v := d.environmentOr(EnvURL, s, "url"); v.given {
-			o.URL = strings.TrimSpace(v.text)
-			if _, err := owlat.NewClient(o.URL, NoKey.Reveal()); err != nil {
-				v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
-			}
-		}
-	})
-	o.NoKey = d.unlessUnused(UseKey, func() {
-		v := d.environmentOr(EnvAPIKey, s, "api_key")
-		advice := fmt.Sprintf("add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey)
-		if d.several {
-			advice = "each deployment has a key of its own, best as a variable of its own: \"api_key: ${ACME_API_KEY}\""
-		}
-		if d.required(v, "%s", advice) {
-			o.APIKey = Secret(strings.TrimSpace(v.text))
-			if _, err := owlat.NewClient(owlat.DefaultBaseURL, o.APIKey.Reveal()); err != nil {
-				v.refuse(d, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
-			}
-		}
-	})
-	if v := s.text("requests_per_second"); v.given {
-		rate, err := strconv.ParseFloat(v.text, 64)
-		if err != nil || math.IsNaN(rate) || rate <= 0 || math.IsInf(rate, 0) {
-			v.refuse(d, "must be a number above 0, such as 5 or 0.5")
-		}
-		o.RequestsPerSecond = rate
-	}
-	return o
-}
-
-// environmentOr returns the environment's variable if it is not empty, else the file's value. Of several deployments each has only
-// its own values.
-func (d *decoder) environmentOr(name string, s section, key string) value {
-	if d.several {
-		return s.text(key)
-	}
-	if text, ok := d.lookup(name); ok && strings.TrimSpace(text) != "" {
-		return value{text: text, setting: "environment variable " + name, given: true}
-	}
-	return s.text(key)
 }
 
 const maxSyncName = 64

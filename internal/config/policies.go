@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/config/internal/shape"
 	"owlatsync/internal/config/internal/span"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -50,7 +51,7 @@ func (d policyDecoder) policies(s section, sync *Sync) {
 }
 
 // off is the word for never.
-const off = "off"
+const off = shape.Off
 
 // fresh reads how long a run acts on what it has read of its source.
 func (d policyDecoder) fresh(v value) time.Duration {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/invopop/jsonschema"
+
+	"owlatsync/internal/config/internal/shape"
 )
 
 // The types below are the file as written. Their tags are the accepted keys and what editors show about them.
@@ -40,7 +42,7 @@ type deploymentsKey struct{}
 
 // JSONSchema describes the values that the file may have.
 func (deploymentsKey) JSONSchema() *jsonschema.Schema {
-	one := reflector().Reflect(&deploymentKeys{})
+	one := shape.Reflector().Reflect(&deploymentKeys{})
 	one.Version = ""
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
 		{Type: "string", MinLength: new(uint64(1))},
@@ -49,23 +51,26 @@ func (deploymentsKey) JSONSchema() *jsonschema.Schema {
 }
 
 type owlatKeys struct {
-	URL               string    `json:"url,omitempty" jsonschema:"default=https://api.owlat.app" jsonschema_description:"Address of the deployment, such as https://example.convex.site. The environment variable OWLAT_URL takes precedence."`
-	APIKey            string    `json:"api_key,omitempty" jsonschema_description:"API key from Owlat's settings, best as ${OWLAT_API_KEY}. It needs the scopes contacts:read and contacts:write, and topics:write where topics are used. The environment variable OWLAT_API_KEY takes precedence."`
-	RequestsPerSecond numberKey `json:"requests_per_second,omitempty" jsonschema_description:"Most requests per second to send with the key. Without it the sync goes as fast as Owlat says that the key may (10, unless the deployment has another limit), and gives way to other programs that use the key."`
+	URL               string     `json:"url,omitempty" jsonschema:"default=https://api.owlat.app" jsonschema_description:"Address of the deployment, such as https://example.convex.site. The environment variable OWLAT_URL takes precedence."`
+	APIKey            string     `json:"api_key,omitempty" jsonschema_description:"API key from Owlat's settings, best as ${OWLAT_API_KEY}. It needs the scopes contacts:read and contacts:write, and topics:write where topics are used. The environment variable OWLAT_API_KEY takes precedence."`
+	RequestsPerSecond shape.Rate `json:"requests_per_second,omitempty" jsonschema_description:"Most requests per second to send with the key. Without it the sync goes as fast as Owlat says that the key may (10, unless the deployment has another limit), and gives way to other programs that use the key."`
+
+	UnsubscribeSecret    string       `json:"unsubscribe_secret,omitempty" jsonschema_description:"The deployment's own UNSUBSCRIBE_SECRET, best as ${UNSUBSCRIBE_SECRET}. Whoever hosts Owlat has set it there. With it, memberships and the names of topics can be read, which the API cannot tell."`
+	PreferencesPerSecond shape.Gentle `json:"preferences_per_second,omitempty" jsonschema_description:"Most requests per second that are sent with the unsubscribe secret. They take nothing of the key's budget, and slow down by themselves while the deployment answers slowly."`
 }
 
 type syncKeys struct {
 	Source         sourceKeys     `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
-	Key            columnsKey     `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
+	Key            shape.Columns  `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
 	Fields         fieldsKeys     `json:"fields" jsonschema_description:"Which column holds which field."`
 	Topics         []topicKeys    `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
 	Nulls          string         `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
 	Duplicates     duplicatesKeys `json:"duplicates,omitempty" jsonschema_description:"What counts when several rows have one address, or one key. One row wins: the one whose contact it is, else the first in the source, so that ORDER BY in the query chooses."`
 	OnMissing      string         `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards. A delete comes last, or right before the row that needs the address."`
 	OnRemoteDelete string         `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic but those with \"existing: add\"."`
-	Fresh          freshKey       `json:"fresh,omitempty" jsonschema_description:"How long a run acts on what it has read of the source, such as 10m. If there is more to do, it reads and plans again, so that nobody is added who has withdrawn the consent meanwhile. off: a run reads its source once."`
+	Fresh          shape.Fresh    `json:"fresh,omitempty" jsonschema_description:"How long a run acts on what it has read of the source, such as 10m. If there is more to do, it reads and plans again, so that nobody is added who has withdrawn the consent meanwhile. off: a run reads its source once."`
 	Schedule       scheduleKey    `json:"schedule,omitempty" jsonschema_description:"When \"owlat-sync serve\" runs the sync: a cron expression such as \"*/5 * * * *\", or every and a duration, such as every 5m."`
-	StaleAfter     freshKey       `json:"stale_after,omitempty" jsonschema_description:"How long after its last good run the sync counts as stale, and alerts tell so. Without it: three times the time between two runs of the schedule, at least 15m. off: never."`
+	StaleAfter     shape.Fresh    `json:"stale_after,omitempty" jsonschema_description:"How long after its last good run the sync counts as stale, and alerts tell so. Without it: three times the time between two runs of the schedule, at least 15m. off: never."`
 	Guards         guardsKeys     `json:"guards,omitempty" jsonschema_description:"What holds a run that looks like an accident. A held run changes nothing and waits for \"owlat-sync approve\"."`
 	Events         []eventKeys    `json:"events,omitempty" jsonschema_description:"Events to send to Owlat, each at most once. The key needs the scope events:write."`
 }
@@ -74,14 +79,14 @@ type sourceKeys struct {
 	DSN   string `json:"dsn" jsonschema_description:"postgres://user:password@host/database, mysql://user:password@host/database, mariadb://…, mongodb://user:password@host/database, sqlite:FILE, csv:FILE, ndjson:FILE (both may be gzipped) or xlsx:FILE?sheet=NAME. Relative files are relative to this file."`
 	Query string `json:"query,omitempty" jsonschema_description:"SELECT that gives one row per contact. Required for databases, not allowed for files and MongoDB."`
 
-	Collection string    `json:"collection,omitempty" jsonschema_description:"Collection with one document per contact. Only for MongoDB, where it is required. Columns are then paths of fields, such as name.first."`
-	Filter     filterKey `json:"filter,omitempty" jsonschema_description:"Which documents count, in MongoDB's query language, such as {active: true, deletedAt: null}: keys and values, or a text that holds such JSON. Only for MongoDB."`
+	Collection string       `json:"collection,omitempty" jsonschema_description:"Collection with one document per contact. Only for MongoDB, where it is required. Columns are then paths of fields, such as name.first."`
+	Filter     shape.Filter `json:"filter,omitempty" jsonschema_description:"Which documents count, in MongoDB's query language, such as {active: true, deletedAt: null}: keys and values, or a text that holds such JSON. Only for MongoDB."`
 
-	Cursor    string     `json:"cursor,omitempty" jsonschema_description:"Column of the query that grows whenever a row changes: a time, a date or a whole number. Runs then read only rows that changed since the last one. Needs an index on the column to be worth it, and a key."`
-	Overlap   overlapKey `json:"overlap,omitempty" jsonschema_description:"How far before the last row read a run begins to read: longer than any transaction that changes rows. A duration such as 10m for times and dates (the default), a number for whole numbers (without default)."`
-	Listen    string     `json:"listen,omitempty" jsonschema_description:"Channel of PostgreSQL whose notifications wake the sync while \"owlat-sync serve\" runs. A payload that lists keys, such as 17 or [17, 18], reads just those rows."`
-	Poll      pollKey    `json:"poll,omitempty" jsonschema_description:"How often \"owlat-sync serve\" asks the database whether the cursor has moved, such as 2s, and runs the sync if it has. Needs a cursor. off: never."`
-	FullEvery spanKey    `json:"full_every,omitempty" jsonschema_description:"How often all rows are read although there is a cursor, such as 24h or 7d: only that finds rows that are gone."`
+	Cursor    string        `json:"cursor,omitempty" jsonschema_description:"Column of the query that grows whenever a row changes: a time, a date or a whole number. Runs then read only rows that changed since the last one. Needs an index on the column to be worth it, and a key."`
+	Overlap   shape.Overlap `json:"overlap,omitempty" jsonschema_description:"How far before the last row read a run begins to read: longer than any transaction that changes rows. A duration such as 10m for times and dates (the default), a number for whole numbers (without default)."`
+	Listen    string        `json:"listen,omitempty" jsonschema_description:"Channel of PostgreSQL whose notifications wake the sync while \"owlat-sync serve\" runs. A payload that lists keys, such as 17 or [17, 18], reads just those rows."`
+	Poll      shape.Poll    `json:"poll,omitempty" jsonschema_description:"How often \"owlat-sync serve\" asks the database whether the cursor has moved, such as 2s, and runs the sync if it has. Needs a cursor. off: never."`
+	FullEvery shape.Span    `json:"full_every,omitempty" jsonschema_description:"How often all rows are read although there is a cursor, such as 24h or 7d: only that finds rows that are gone."`
 }
 
 // fieldsKeys has a key for the address, for each of owlatsync.ContactFields, and for the whole name.
@@ -97,11 +102,11 @@ type duplicatesKeys struct {
 }
 
 type topicKeys struct {
-	ID       string   `json:"id" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
-	When     string   `json:"when,omitempty" jsonschema_description:"Column that holds the consent of the row: a boolean, 0 or 1, or a word such as yes or no. Leave it out to put every row on the topic."`
-	Yes      wordsKey `json:"yes,omitempty" jsonschema_description:"Values of the column that mean yes, in place of the usual ones: texts in any letter case, or numbers. What is neither yes nor no is unclear: it adds nobody and removes nobody."`
-	No       wordsKey `json:"no,omitempty" jsonschema_description:"Values of the column that mean no, in place of the usual ones. NULL and an empty text always mean no."`
-	Existing string   `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
+	ID       string      `json:"id" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
+	When     string      `json:"when,omitempty" jsonschema_description:"Column that holds the consent of the row: a boolean, 0 or 1, or a word such as yes or no. Leave it out to put every row on the topic."`
+	Yes      shape.Words `json:"yes,omitempty" jsonschema_description:"Values of the column that mean yes, in place of the usual ones: texts in any letter case, or numbers. What is neither yes nor no is unclear: it adds nobody and removes nobody."`
+	No       shape.Words `json:"no,omitempty" jsonschema_description:"Values of the column that mean no, in place of the usual ones. NULL and an empty text always mean no."`
+	Existing string      `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
 }
 
 type guardsKeys struct {
@@ -114,8 +119,8 @@ type guardsKeys struct {
 }
 
 type limitKeys struct {
-	Share string   `json:"share,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)? ?%$" jsonschema_description:"Part of the rows that the ledger knows, as a percentage such as 10%."`
-	Rows  wholeKey `json:"rows,omitempty" jsonschema_description:"Number of rows that pass whatever their share."`
+	Share string      `json:"share,omitempty" jsonschema:"pattern=^[0-9]+([.][0-9]+)? ?%$" jsonschema_description:"Part of the rows that the ledger knows, as a percentage such as 10%."`
+	Rows  shape.Whole `json:"rows,omitempty" jsonschema_description:"Number of rows that pass whatever their share."`
 }
 
 type eventKeys struct {
@@ -124,76 +129,14 @@ type eventKeys struct {
 	Properties map[string]string `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from. Their values alone make no row a changed one."`
 }
 
-// numberKey is a number or a text that holds a variable.
-type numberKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (numberKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{
-		OneOf:   []*jsonschema.Schema{{Type: "number", ExclusiveMinimum: "0"}, {Type: "string", Pattern: `\$\{`}},
-		Default: 10,
-	}
-}
-
-// wholeKey is a whole number or a text that holds a variable.
-type wholeKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (wholeKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "0"}, {Type: "string", Pattern: `\$\{`}}}
-}
-
 // daysKey is a number of days or a text that holds a variable.
 type daysKey struct{}
 
 // JSONSchema describes the values that the file may have.
 func (daysKey) JSONSchema() *jsonschema.Schema {
-	s := wholeKey{}.JSONSchema()
+	s := shape.Whole{}.JSONSchema()
 	s.OneOf[0].Minimum, s.OneOf[0].Maximum, s.Default = "1", json.Number(strconv.Itoa(maxHistoryDays)), DefaultHistoryDays
 	return s
-}
-
-// wordsKey is a value of a column or a list of them.
-type wordsKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (wordsKey) JSONSchema() *jsonschema.Schema {
-	one := []*jsonschema.Schema{{Type: "string", MinLength: new(uint64(1))}, {Type: "number"}, {Type: "boolean"}}
-	return &jsonschema.Schema{OneOf: append(one, &jsonschema.Schema{Type: "array", MinItems: new(uint64(1)), Items: &jsonschema.Schema{OneOf: one[:3:3]}})}
-}
-
-// filterKey is a filter of MongoDB.
-type filterKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (filterKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "object"}, {Type: "string"}}}
-}
-
-// spanKey is a duration.
-type spanKey struct{}
-
-const spanPattern = `^([0-9]+d|([0-9]+(\.[0-9]+)?(h|m|s))+)$|\$\{`
-
-// JSONSchema describes the values that the file may have.
-func (spanKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: spanPattern, Default: "24h"}
-}
-
-// freshKey is a duration, or the word for never.
-type freshKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (freshKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: spanPattern}, {Type: "string", Enum: []any{off}}}, Default: "10m"}
-}
-
-// overlapKey is a duration or a whole number.
-type overlapKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (overlapKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: spanPattern}, {Type: "integer", Minimum: "1"}}}
 }
 
 // limitKey is a limit of a guard, or the word that lifts it.
@@ -201,29 +144,14 @@ type limitKey struct{}
 
 // JSONSchema describes the values that the file may have.
 func (limitKey) JSONSchema() *jsonschema.Schema {
-	limit := reflector().Reflect(&limitKeys{})
+	limit := shape.Reflector().Reflect(&limitKeys{})
 	limit.Version = ""
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Enum: []any{allow}}, limit}}
 }
 
-// columnsKey is a column or a list of columns.
-type columnsKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (columnsKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{
-		{Type: "string"},
-		{Type: "array", Items: &jsonschema.Schema{Type: "string"}, UniqueItems: true},
-	}}
-}
-
-func reflector() *jsonschema.Reflector {
-	return &jsonschema.Reflector{Anonymous: true, DoNotReference: true, ExpandedStruct: true}
-}
-
 // Schema returns the JSON Schema of the configuration file.
 func Schema() ([]byte, error) {
-	s := reflector().Reflect(&fileKeys{})
+	s := shape.Reflector().Reflect(&fileKeys{})
 	s.AnyOf = []*jsonschema.Schema{{Required: []string{"syncs"}}, {Required: []string{"deployments"}}}
 	s.Title = "owlat-sync.yaml"
 	s.Description = "Configuration of owlat-sync, which keeps the contacts of an Owlat deployment in step with the rows of a database. ${VAR} in a value is replaced by the environment variable."
@@ -232,7 +160,7 @@ func Schema() ([]byte, error) {
 
 // DeploymentSchema returns the JSON Schema of a file in the folder of the deployments.
 func DeploymentSchema() ([]byte, error) {
-	s := reflector().Reflect(&deploymentKeys{})
+	s := shape.Reflector().Reflect(&deploymentKeys{})
 	s.Title = "A deployment of owlat-sync.yaml"
 	s.Description = "One of several Owlat deployments whose contacts owlat-sync keeps in step. The name of the file, without .yaml, is that of the deployment."
 	return written(s)

@@ -1,18 +1,22 @@
 package config
 
-import "github.com/invopop/jsonschema"
+import (
+	"github.com/invopop/jsonschema"
+
+	"owlatsync/internal/config/internal/shape"
+)
 
 type serveKeys struct {
 	Listen     string        `json:"listen,omitempty" jsonschema:"default=127.0.0.1:8420" jsonschema_description:"Address and port of the API, the metrics, the health and the webhook route. Another address than this machine's own needs tokens or accounts."`
 	Public     string        `json:"public,omitempty" jsonschema_description:"Address and port of a second listener that has the webhook route and the health alone, for what everybody may reach."`
 	TLS        tlsKeys       `json:"tls,omitempty" jsonschema_description:"Certificate of both listeners. A renewed file is taken over by itself."`
-	Proxies    proxiesKey    `json:"trusted_proxies,omitempty" jsonschema_description:"Addresses or ranges of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
+	Proxies    shape.Proxies `json:"trusted_proxies,omitempty" jsonschema_description:"Addresses or ranges of proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8."`
 	URL        string        `json:"url,omitempty" jsonschema_description:"Where people reach the service, for links in alerts, such as https://sync.example.com."`
 	Tokens     []tokenKeys   `json:"tokens,omitempty" jsonschema_description:"Who may use the API. \"owlat-sync token\" makes a token."`
 	Accounts   []accountKeys `json:"accounts,omitempty" jsonschema_description:"Who may sign in to the page. \"owlat-sync account\" makes an account."`
 	TimeZone   string        `json:"time_zone,omitempty" jsonschema:"default=UTC" jsonschema_description:"Time zone of cron expressions, such as Europe/Berlin."`
-	Jitter     jitterKey     `json:"jitter,omitempty" jsonschema_description:"The most that a scheduled run is put off, so that many services do not run at the same instant. Each sync has its own part of it."`
-	StopWithin stopKey       `json:"stop_within,omitempty" jsonschema_description:"How long a stop waits for what is in flight before it aborts."`
+	Jitter     shape.Jitter  `json:"jitter,omitempty" jsonschema_description:"The most that a scheduled run is put off, so that many services do not run at the same instant. Each sync has its own part of it."`
+	StopWithin shape.Stop    `json:"stop_within,omitempty" jsonschema_description:"How long a stop waits for what is in flight before it aborts."`
 	LogFormat  string        `json:"log_format,omitempty" jsonschema:"enum=text,enum=json,default=text" jsonschema_description:"Form of the log lines of the service."`
 }
 
@@ -28,25 +32,25 @@ type tokenKeys struct {
 }
 
 type accountKeys struct {
-	Name string          `json:"name" jsonschema_description:"Who signs in with it."`
-	Role string          `json:"role" jsonschema:"enum=viewer,enum=operator" jsonschema_description:"viewer sees how syncs stand, without addresses; operator sees everything and starts, approves and cancels runs."`
-	Hash passwordHashKey `json:"hash" jsonschema_description:"Hash of the password, as \"owlat-sync account\" prints it. The password itself stands nowhere."`
+	Name string             `json:"name" jsonschema_description:"Who signs in with it."`
+	Role string             `json:"role" jsonschema:"enum=viewer,enum=operator" jsonschema_description:"viewer sees how syncs stand, without addresses; operator sees everything and starts, approves and cancels runs."`
+	Hash shape.PasswordHash `json:"hash" jsonschema_description:"Hash of the password, as \"owlat-sync account\" prints it. The password itself stands nowhere."`
 }
 
 type webhooksKeys struct {
-	Secrets     wordsKey  `json:"secrets" jsonschema_description:"Secrets of the webhook in Owlat, such as ${OWLAT_WEBHOOK_SECRET}; several while one is replaced by another."`
-	MaxAge      ageKey    `json:"max_age,omitempty" jsonschema_description:"How far the time of a delivery may be from now."`
-	SilentAfter silentKey `json:"silent_after,omitempty" jsonschema_description:"How long no webhook may come before \"check\" and alerts tell so, if people did leave or mail was sent meanwhile. off: never."`
+	Secrets     shape.Words  `json:"secrets" jsonschema_description:"Secrets of the webhook in Owlat, such as ${OWLAT_WEBHOOK_SECRET}; several while one is replaced by another."`
+	MaxAge      shape.Age    `json:"max_age,omitempty" jsonschema_description:"How far the time of a delivery may be from now."`
+	SilentAfter shape.Silent `json:"silent_after,omitempty" jsonschema_description:"How long no webhook may come before \"check\" and alerts tell so, if people did leave or mail was sent meanwhile. off: never."`
 }
 
 type writeBackKeys struct {
-	Name      string   `json:"name,omitempty" jsonschema_description:"Name of the write-back. Deliveries that wait belong to it, so keep it."`
-	On        wordsKey `json:"on" jsonschema_description:"The events: topic.unsubscribed, email.bounced (for good), email.complained, contact.created."`
-	Sync      string   `json:"sync,omitempty" jsonschema_description:"The sync into whose database the statement writes, and whose rows' keys :key is. Needed if there are several syncs."`
-	DSN       string   `json:"dsn,omitempty" jsonschema_description:"Another connection for the statement, such as one of a user that may write. Without it that of the sync's source."`
-	Statement string   `json:"statement,omitempty" jsonschema_description:"One UPDATE, INSERT, DELETE or CALL with named parameters: :email, :contact_id, :topic, :topic_name, :key, :event, :reason, :at. It may be run more than once for one event."`
-	File      string   `json:"file,omitempty" jsonschema_description:"NDJSON file to which a line is appended for each event."`
-	Webhook   hookKeys `json:"webhook,omitempty" jsonschema_description:"Webhook of your own that gets each event as JSON."`
+	Name      string      `json:"name,omitempty" jsonschema_description:"Name of the write-back. Deliveries that wait belong to it, so keep it."`
+	On        shape.Words `json:"on" jsonschema_description:"The events: topic.unsubscribed, email.bounced (for good), email.complained, contact.created."`
+	Sync      string      `json:"sync,omitempty" jsonschema_description:"The sync into whose database the statement writes, and whose rows' keys :key is. Needed if there are several syncs."`
+	DSN       string      `json:"dsn,omitempty" jsonschema_description:"Another connection for the statement, such as one of a user that may write. Without it that of the sync's source."`
+	Statement string      `json:"statement,omitempty" jsonschema_description:"One UPDATE, INSERT, DELETE or CALL with named parameters: :email, :contact_id, :topic, :topic_name, :key, :event, :reason, :at. It may be run more than once for one event."`
+	File      string      `json:"file,omitempty" jsonschema_description:"NDJSON file to which a line is appended for each event."`
+	Webhook   hookKeys    `json:"webhook,omitempty" jsonschema_description:"Webhook of your own that gets each event as JSON."`
 }
 
 type hookKeys struct {
@@ -55,14 +59,14 @@ type hookKeys struct {
 }
 
 type alertKeys struct {
-	Name    string    `json:"name,omitempty" jsonschema_description:"Name of the channel, for \"owlat-sync alert test\"."`
-	On      wordsKey  `json:"on,omitempty" jsonschema_description:"What is told: failure, held, rows, stale, silent, write_back, configuration, recovery. Without it everything."`
-	Slack   urlKeys   `json:"slack,omitempty" jsonschema_description:"Incoming webhook of Slack, or of what takes the same."`
-	Discord urlKeys   `json:"discord,omitempty" jsonschema_description:"Webhook of a Discord channel."`
-	Ntfy    ntfyKeys  `json:"ntfy,omitempty" jsonschema_description:"Topic of an ntfy server."`
-	Webhook hookKeys  `json:"webhook,omitempty" jsonschema_description:"Webhook of your own that gets each alert as JSON."`
-	Email   mailKeys  `json:"email,omitempty" jsonschema_description:"Mail by SMTP."`
-	Owlat   owlatMail `json:"owlat,omitempty" jsonschema_description:"A transactional mail of Owlat. The key needs the scope transactional:send."`
+	Name    string      `json:"name,omitempty" jsonschema_description:"Name of the channel, for \"owlat-sync alert test\"."`
+	On      shape.Words `json:"on,omitempty" jsonschema_description:"What is told: failure, held, rows, stale, silent, write_back, configuration, recovery. Without it everything."`
+	Slack   urlKeys     `json:"slack,omitempty" jsonschema_description:"Incoming webhook of Slack, or of what takes the same."`
+	Discord urlKeys     `json:"discord,omitempty" jsonschema_description:"Webhook of a Discord channel."`
+	Ntfy    ntfyKeys    `json:"ntfy,omitempty" jsonschema_description:"Topic of an ntfy server."`
+	Webhook hookKeys    `json:"webhook,omitempty" jsonschema_description:"Webhook of your own that gets each alert as JSON."`
+	Email   mailKeys    `json:"email,omitempty" jsonschema_description:"Mail by SMTP."`
+	Owlat   owlatMail   `json:"owlat,omitempty" jsonschema_description:"A transactional mail of Owlat. The key needs the scope transactional:send."`
 }
 
 type urlKeys struct {
@@ -75,18 +79,18 @@ type ntfyKeys struct {
 }
 
 type mailKeys struct {
-	Host     string   `json:"host" jsonschema_description:"SMTP server."`
-	Port     wholeKey `json:"port,omitempty" jsonschema_description:"Its port. Without it 587, 465 for tls: implicit, 25 for tls: off."`
-	TLS      string   `json:"tls,omitempty" jsonschema:"enum=starttls,enum=implicit,enum=off,default=starttls" jsonschema_description:"How the connection is encrypted."`
-	User     string   `json:"user,omitempty" jsonschema_description:"User for the login; without it there is none."`
-	Password string   `json:"password,omitempty" jsonschema_description:"Its password, best as a variable."`
-	From     string   `json:"from" jsonschema_description:"Sender's address."`
-	To       wordsKey `json:"to" jsonschema_description:"Recipients' addresses."`
+	Host     string      `json:"host" jsonschema_description:"SMTP server."`
+	Port     shape.Whole `json:"port,omitempty" jsonschema_description:"Its port. Without it 587, 465 for tls: implicit, 25 for tls: off."`
+	TLS      string      `json:"tls,omitempty" jsonschema:"enum=starttls,enum=implicit,enum=off,default=starttls" jsonschema_description:"How the connection is encrypted."`
+	User     string      `json:"user,omitempty" jsonschema_description:"User for the login; without it there is none."`
+	Password string      `json:"password,omitempty" jsonschema_description:"Its password, best as a variable."`
+	From     string      `json:"from" jsonschema_description:"Sender's address."`
+	To       shape.Words `json:"to" jsonschema_description:"Recipients' addresses."`
 }
 
 type owlatMail struct {
-	Slug string   `json:"slug" jsonschema_description:"Slug of the transactional template. It gets the variables title, text, what_to_do, link, sync, run, kind."`
-	To   wordsKey `json:"to" jsonschema_description:"Recipients' addresses."`
+	Slug string      `json:"slug" jsonschema_description:"Slug of the transactional template. It gets the variables title, text, what_to_do, link, sync, run, kind."`
+	To   shape.Words `json:"to" jsonschema_description:"Recipients' addresses."`
 }
 
 // scheduleKey is when a sync is due.
@@ -94,63 +98,15 @@ type scheduleKey struct{}
 
 // scheduleKeys is a schedule with settings of its own.
 type scheduleKeys struct {
-	Cron     string    `json:"cron,omitempty" jsonschema_description:"Cron expression: minute, hour, day of the month, month, day of the week, or a word such as @daily."`
-	Every    spanKey   `json:"every,omitempty" jsonschema_description:"Time from the begin of one run to the begin of the next, such as 5m."`
-	TimeZone string    `json:"time_zone,omitempty" jsonschema_description:"Time zone of the expression; without it that of serve."`
-	Jitter   jitterKey `json:"jitter,omitempty" jsonschema_description:"The most that a run is put off; without it that of serve."`
+	Cron     string       `json:"cron,omitempty" jsonschema_description:"Cron expression: minute, hour, day of the month, month, day of the week, or a word such as @daily."`
+	Every    shape.Span   `json:"every,omitempty" jsonschema_description:"Time from the begin of one run to the begin of the next, such as 5m."`
+	TimeZone string       `json:"time_zone,omitempty" jsonschema_description:"Time zone of the expression; without it that of serve."`
+	Jitter   shape.Jitter `json:"jitter,omitempty" jsonschema_description:"The most that a run is put off; without it that of serve."`
 }
 
 // JSONSchema describes the values that the file may have.
 func (scheduleKey) JSONSchema() *jsonschema.Schema {
-	whole := reflector().Reflect(&scheduleKeys{})
+	whole := shape.Reflector().Reflect(&scheduleKeys{})
 	whole.Version = ""
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, whole}}
-}
-
-func spanSchema(standard string, words ...any) *jsonschema.Schema {
-	s := &jsonschema.Schema{Type: "string", Pattern: spanPattern, Default: standard}
-	if len(words) > 0 {
-		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Pattern: spanPattern}, {Type: "string", Enum: words}}, Default: standard}
-	}
-	return s
-}
-
-type (
-	pollKey         struct{} // how often a cursor is asked for
-	jitterKey       struct{} // the most that a run is put off
-	stopKey         struct{} // how long a stop waits
-	ageKey          struct{} // how old a delivery may be
-	silentKey       struct{} // how long silence lasts
-	passwordHashKey struct{} // the hash of a password
-)
-
-// JSONSchema describes the values that the file may have.
-func (passwordHashKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: `^argon2id:m=[0-9]+,t=[0-9]+,p=[0-9]+:[A-Za-z0-9_-]{22}:[A-Za-z0-9_-]{43}$|\$\{`}
-}
-
-// JSONSchema describes the values that the file may have.
-func (pollKey) JSONSchema() *jsonschema.Schema { return spanSchema("off", off) }
-
-// JSONSchema describes the values that the file may have.
-func (jitterKey) JSONSchema() *jsonschema.Schema {
-	return &jsonschema.Schema{Type: "string", Pattern: `^0s?$|` + spanPattern, Default: "0s"}
-}
-
-// JSONSchema describes the values that the file may have.
-func (stopKey) JSONSchema() *jsonschema.Schema { return spanSchema("30s") }
-
-// JSONSchema describes the values that the file may have.
-func (ageKey) JSONSchema() *jsonschema.Schema { return spanSchema("5m") }
-
-// JSONSchema describes the values that the file may have.
-func (silentKey) JSONSchema() *jsonschema.Schema { return spanSchema("7d", off) }
-
-// proxiesKey is a range of addresses or a list of them.
-type proxiesKey struct{}
-
-// JSONSchema describes the values that the file may have.
-func (proxiesKey) JSONSchema() *jsonschema.Schema {
-	one := &jsonschema.Schema{Type: "string"}
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, {Type: "array", Items: one}}}
 }

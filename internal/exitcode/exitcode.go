@@ -88,6 +88,7 @@ func Of(err error) Code {
 	}
 	_, misfit := errors.AsType[*source.ColumnError](err)
 	_, elsewhere := errors.AsType[*ledger.DeploymentError](err)
+	unsigned, _ := errors.AsType[*owlat.PreferencesError](err)
 	_, moved := errors.AsType[*reconcile.MovedError](err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, reconcile.ErrInterrupted):
@@ -98,6 +99,8 @@ func Of(err error) Code {
 		return Held
 	case errors.Is(err, owlat.ErrUnauthenticated), errors.Is(err, owlat.ErrForbidden), errors.Is(err, owlat.ErrLimitReached):
 		return Refused
+	case unsigned != nil && unsigned.Reason == owlat.ReasonInvalidSignature, errors.Is(err, owlat.ErrNoUnsubscribeSecret):
+		return Usage // the secret is not that of the deployment
 	case misfit, elsewhere, errors.Is(err, source.ErrNotQuery), errors.Is(err, ledger.ErrBadURL):
 		return Usage // the configuration does not fit the source or the ledger
 	}

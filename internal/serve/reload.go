@@ -71,6 +71,8 @@ func fixed(before, now *config.Config) []string {
 		{"owlat.url", before.Owlat.URL == now.Owlat.URL},
 		{"owlat.api_key", before.Owlat.APIKey == now.Owlat.APIKey},
 		{"owlat.requests_per_second", before.Owlat.RequestsPerSecond == now.Owlat.RequestsPerSecond},
+		{"owlat.unsubscribe_secret", before.Owlat.UnsubscribeSecret == now.Owlat.UnsubscribeSecret},
+		{"owlat.preferences_per_second", before.Owlat.PreferencesPerSecond == now.Owlat.PreferencesPerSecond},
 		{"ledger", before.Ledger == now.Ledger},
 		{"history_days", before.History == now.History},
 	}.names()

@@ -39,6 +39,12 @@ type Opener struct {
 // Client returns a client of the configured deployment within the configured budget. It sends nothing.
 func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
 	all := []owlat.Option{owlat.WithLimiter(Limiter(to))}
+	if to.UnsubscribeSecret != "" {
+		all = append(all, owlat.WithUnsubscribeSecret(to.UnsubscribeSecret.Reveal()))
+	}
+	if to.PreferencesPerSecond > 0 {
+		all = append(all, owlat.WithPreferencesRate(to.PreferencesPerSecond))
+	}
 	if o.UserAgent != "" {
 		all = append(all, owlat.WithUserAgent(o.UserAgent))
 	}

@@ -362,6 +362,50 @@ func TestTheLimiterIsThatOfTheBudget(t *testing.T) {
 	}
 }
 
+// TestTheUnsubscribeSecretReachesEachClient that sends, and no other.
+func TestTheUnsubscribeSecretReachesEachClient(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.server.SetUnsubscribeSecret("the secret of links")
+	who, err := p.server.AddContact(owlattest.ContactState{Email: "ada@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := p.open(t, config.UseAll)
+	if _, err := without.Client.Preferences.Get(t.Context(), who); !errors.Is(err, owlat.ErrNoUnsubscribeSecret) {
+		t.Errorf("without a secret: %v", err)
+	}
+	cfg := p.load(t, config.UseAll)
+	cfg.Owlat.UnsubscribeSecret, cfg.Owlat.PreferencesPerSecond = "the secret of links", 7
+	for name, open := range map[string]func() (*owlat.Client, func() error, error){
+		"a session": func() (*owlat.Client, func() error, error) {
+			s, err := opener.Open(t.Context(), cfg, config.UseAll)
+			if err != nil {
+				return nil, nil, err
+			}
+			return s.Client, s.Close, nil
+		},
+		"beside runs": func() (*owlat.Client, func() error, error) {
+			out, err := setup.OpenOutside(t.Context(), opener, cfg, "a test", false)
+			if err != nil {
+				return nil, nil, err
+			}
+			return out.Client, out.Close, nil
+		},
+	} {
+		client, end, err := open()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got, err := client.Preferences.Get(t.Context(), who); err != nil || got.Email != "ada@example.com" || client.Preferences.Rate() != 7 {
+			t.Errorf("%s: %+v at %v a second, %v", name, got, client.Preferences.Rate(), err)
+		}
+		if err := end(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestRowKeys(t *testing.T) {
 	t.Parallel()
 	typed := []string{" Ann@Example.com ", "4711"}

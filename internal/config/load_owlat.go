@@ -1,0 +1,97 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"owlatsync/owlat"
+)
+
+// NoKey has the form of a key but is none. It is for a client that sends nothing.
+const NoKey Secret = "lm_live_00000000000000000000000000000000"
+
+// unlessUnused calls read, which reads values. It reports their problems if they are used, and otherwise returns them.
+func (d *decoder) unlessUnused(use Use, read func()) error {
+	if d.use&use != 0 {
+		read()
+		return nil
+	}
+	own := problems{file: d.file}
+	own, d.problems = d.problems, own
+	read()
+	own, d.problems = d.problems, own
+	return own.err()
+}
+
+// owlatDecoder reads how to reach a deployment.
+type owlatDecoder struct{ *decoder }
+
+func (d owlatDecoder) owlat(s section) Owlat {
+	o := Owlat{URL: owlat.DefaultBaseURL}
+	_ = d.unlessUnused(UseURL, func() {
+		if v := d.environmentOr(EnvURL, s, "url"); v.given {
+			o.URL = strings.TrimSpace(v.text)
+			if _, err := owlat.NewClient(o.URL, NoKey.Reveal()); err != nil {
+				v.refuse(d.decoder, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+			}
+		}
+	})
+	o.NoKey = d.unlessUnused(UseKey, func() {
+		v := d.environmentOr(EnvAPIKey, s, "api_key")
+		advice := fmt.Sprintf("add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey)
+		if d.several {
+			advice = "each deployment has a key of its own, best as a variable of its own: \"api_key: ${ACME_API_KEY}\""
+		}
+		if d.required(v, "%s", advice) {
+			o.APIKey = Secret(strings.TrimSpace(v.text))
+			if _, err := owlat.NewClient(owlat.DefaultBaseURL, o.APIKey.Reveal()); err != nil {
+				v.refuse(d.decoder, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+			}
+		}
+		o.UnsubscribeSecret = d.secret(s.text("unsubscribe_secret"))
+	})
+	o.RequestsPerSecond = d.rate(s.text("requests_per_second"))
+	o.PreferencesPerSecond = d.rate(s.text("preferences_per_second"))
+	return o
+}
+
+// rate reads a number of requests a second, 0 if none is given.
+func (d owlatDecoder) rate(v value) float64 {
+	if !v.given {
+		return 0
+	}
+	rate, err := strconv.ParseFloat(v.text, 64)
+	if err != nil || math.IsNaN(rate) || rate <= 0 || math.IsInf(rate, 0) {
+		v.refuse(d.decoder, "must be a number above 0, such as 5 or 0.5")
+	}
+	return rate
+}
+
+// secret reads the unsubscribe secret. Errors do not repeat it.
+func (d owlatDecoder) secret(v value) Secret {
+	text := strings.TrimSpace(v.text)
+	what := ""
+	if _, err := owlat.NewClient(owlat.DefaultBaseURL, text); err == nil {
+		what = "an API key"
+	} else if strings.HasPrefix(text, "whsec_") {
+		what = "the secret of a webhook"
+	}
+	if what != "" {
+		v.refuse(d.decoder, "holds %s; the unsubscribe secret is what the deployment itself has as its variable %s", what, EnvSecret)
+	}
+	return Secret(text)
+}
+
+// environmentOr returns the environment's variable if it is not empty, else the file's value. Of several deployments each has only
+// its own values.
+func (d *decoder) environmentOr(name string, s section, key string) value {
+	if d.several {
+		return s.text(key)
+	}
+	if text, ok := d.lookup(name); ok && strings.TrimSpace(text) != "" {
+		return value{text: text, setting: "environment variable " + name, given: true}
+	}
+	return s.text(key)
+}
