@@ -70,8 +70,8 @@ func newTaleJSON(t tale) taleJSON {
 		}
 		for i := range e.Memberships {
 			m := &e.Memberships[i]
-			topic := taleTopic{Topic: m.Topic, State: m.State, Consent: m.Consent, At: m.At, Asked: m.Pending, NoMail: m.Unmailed, Why: memberships{t.Tale}.why(m)}
-			topic.Name, topic.OnIt = memberships{t.Tale}.isOn(m.Topic)
+			topic := taleTopic{Topic: m.Topic, State: m.State, Consent: m.Consent, At: m.At, Asked: m.Pending, NoMail: m.Unmailed, Why: memberships(t).why(m)}
+			topic.Name, topic.OnIt = memberships(t).isOn(m.Topic)
 			j.Topics = append(j.Topics, topic)
 		}
 	}

@@ -26,7 +26,7 @@ func Tale(to To, story *explain.Tale) error {
 		{"contact", t.contact()},
 		{"standing", t.standing()},
 		{"in Owlat", t.inOwlat()},
-		{"topics", memberships{t.Tale}.topics()},
+		{"topics", memberships(t).topics()},
 		{"events", t.events()},
 		{"webhooks", news{story}.lines()},
 		{"history", t.story()},
