@@ -30,7 +30,7 @@ func (o Outcome) InStep() bool {
 	return false
 }
 
-// Report is the result of one run of one sync. It holds no address and no name.
+// Report is the result of one run of one sync. It holds no address and no name of a person.
 type Report struct {
 	Sync        string           `json:"sync"`
 	Run         string           `json:"run"`
@@ -43,6 +43,13 @@ type Report struct {
 	Requests    RequestCounts    `json:"requests"`
 	Seconds     float64          `json:"seconds"`
 	Reading     *Reading         `json:"reading,omitempty"` // nil if the source does not know when its rows changed
+	Topics      []NamedTopic     `json:"topics,omitempty"`  // those that the configuration names
+}
+
+// NamedTopic is a topic that the configuration knows by its name, with the id that the name stood for.
+type NamedTopic struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // Spoiled says why the run does not count as healthy although it ended: so many rows that were in step are invalid now. It is empty

@@ -117,6 +117,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		return nil, fmt.Errorf("record the run: %w", err)
 	}
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name, Run: w.run.ID}, o.Observers, w.counter.Counts, e.client.Estimate)
+	w.tell.Name(s.Named)
 	if s.fresh() > 0 {
 		w.tell.Recall()
 	}

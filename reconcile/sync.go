@@ -55,7 +55,8 @@ const (
 type Sync struct {
 	Name   string // unique in the ledger
 	Source Source
-	Topics []Topic // in the order of Row.Consents
+	Topics []Topic                // in the order of Row.Consents
+	Named  []owlatsync.NamedTopic // what of them users call by a name; it decides nothing, and stands in the report of runs
 	Nulls  NullPolicy
 	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
 	// row.

@@ -210,7 +210,7 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 			ts.Fatalf("%d answers to %s %s, want %s", got, args[1], args[2], args[0])
 		}
 	},
-	// owlat add EMAIL [FIRST [LAST]] | name EMAIL FIRST | unsubscribe EMAIL [TOPIC] | delete-topic TOPIC | erase EMAIL does in Owlat what a
+	// owlat add EMAIL [FIRST [LAST]] | name EMAIL FIRST | unsubscribe EMAIL [TOPIC] | add-topic NAME | delete-topic TOPIC | erase EMAIL does in Owlat what a
 	// person or a dashboard does; owlat fault KIND [METHOD [STATUS [ROUTE]]] and owlat heal make the server fail and end it.
 	"owlat": func(ts *testscript.TestScript, neg bool, args []string) {
 		server := ts.Value(storyKey{}).(*story).server
@@ -231,6 +231,8 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 			ts.Check(err)
 		case "unsubscribe":
 			ts.Check(server.Unsubscribe(at(1), at(2)))
+		case "add-topic":
+			server.AddTopic(at(1), false)
 		case "delete-topic":
 			ts.Check(server.DeleteTopic(at(1)))
 		case "erase":

@@ -88,7 +88,7 @@ func Check(ctx context.Context, q Question) (Report, error) {
 	}
 	q.Listener.Ledger(q.Config.Ledger.String())
 	c.ledger(ctx)
-	for _, s := range q.Syncs {
+	for _, s := range c.Syncs {
 		q.Listener.Source(s)
 		c.schedule(s)
 		c.source(ctx, s)

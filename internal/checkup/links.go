@@ -9,6 +9,8 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/problem"
+	"owlatsync/internal/setup"
 	"owlatsync/internal/topics"
 	"owlatsync/internal/words"
 	"owlatsync/owlat"
@@ -28,7 +30,7 @@ func (c deployment) links(ctx context.Context, client *owlat.Client) (book topic
 		c.found(f)
 		return book
 	}
-	book, err := topics.Read(ctx, client, c.Opener.KnownContact(c.Config))
+	book, err := topics.Read(ctx, client, setup.Recall{Opener: c.Opener, Config: c.Config}.Contact)
 	switch {
 	case err == nil:
 		f.Status, f.Message = OK, "it is that of the deployment: "+enables+listed(book.Topics())
@@ -46,6 +48,41 @@ func (c deployment) links(ctx context.Context, client *owlat.Client) (book topic
 		c.misfit(err, client, f)
 	}
 	return book
+}
+
+// named finds out what the names of topics in the configuration stand for. What follows then knows the topics by their ids.
+func (c deployment) named(ctx context.Context, book topics.Book) error {
+	if !c.Config.Unresolved() {
+		return nil
+	}
+	before, err := setup.Recall{Opener: c.Opener, Config: c.Config}.Names(ctx)
+	if err != nil {
+		return err
+	}
+	f := Finding{Area: AreaOwlat, Subject: "names of topics"}
+	resolved, err := c.Config, errors.New("Owlat has not told its topics (see the unsubscribe secret): give the topics' ids in place of their names, or mend that")
+	if len(book.Topics()) > 0 {
+		resolved, err = setup.Named(c.Config, book, before)
+	}
+	if err != nil {
+		f.Message = err.Error()
+		if hint := problem.HintOf(err); hint != "" {
+			f.Message += "; " + hint
+		}
+		c.fail(exitcode.Usage, f)
+		resolved = before.Apply(c.Config)
+	}
+	syncs := make([]config.Sync, len(c.Syncs))
+	for i, s := range c.Syncs {
+		syncs[i] = *resolved.Sync(s.Name)
+		for j, t := range syncs[i].Topics {
+			if t.ID == "" {
+				syncs[i].Topics[j].ID = t.Name // only to show rows by it
+			}
+		}
+	}
+	c.Config, c.Syncs = resolved, syncs
+	return nil
 }
 
 // listed lists topics, a line each.

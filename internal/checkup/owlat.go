@@ -44,6 +44,9 @@ func (c deployment) check(ctx context.Context) error {
 	}
 	c.writing(ctx, client)
 	book := c.links(ctx, client)
+	if err := c.named(ctx, book); err != nil {
+		return err
+	}
 	c.topics(ctx, hasty, book)
 	c.events(ctx, client)
 	return nil
@@ -125,6 +128,9 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client, book topic
 	var ids []string
 	for _, s := range c.Syncs {
 		for _, t := range s.Topics {
+			if t.Unresolved() {
+				continue // it was said
+			}
 			if users[t.ID] == nil {
 				ids = append(ids, t.ID)
 			}
@@ -152,12 +158,20 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client, book topic
 			f.Status = OK
 			c.found(f)
 		case errors.Is(err, owlat.ErrNotFound) && !errors.Is(err, owlat.ErrNoRoute), statusOf(err) == http.StatusInternalServerError:
-			f.Message += ": Owlat has no topic with this id; copy it from the topic's page in Owlat"
+			f.Message += ": Owlat has no topic with this id; copy it from the topic's page in Owlat" + called(book, id)
 			c.fail(exitcode.Usage, f)
 		default:
 			c.unexpected(err, f)
 		}
 	}
+}
+
+// called says what to write where a topic's name stands in the place of its id.
+func called(book topics.Book, text string) string {
+	if _, err := book.Find(text); err != nil {
+		return ""
+	}
+	return ", or write \"name: " + text + "\", because a topic is called so"
 }
 
 // statusOf returns the status of an error answer, 0 without an answer.

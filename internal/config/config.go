@@ -100,10 +100,13 @@ type Fields struct {
 
 // Topic is a topic to which the contacts of consenting rows are added.
 type Topic struct {
-	ID       string
-	When     string       // column with the consent; empty: every row consents
-	Words    source.Words // values of the column that mean yes and no; those that everybody uses where a list is empty
-	Existing reconcile.Existing
+	ID   string // empty: it is only known by its name, which is to be resolved
+	Name string // what the file calls it; empty: nothing
+	// Remembered says that the id is what the name stood for in an earlier run, and that Owlat is still to be asked.
+	Remembered bool
+	When       string       // column with the consent; empty: every row consents
+	Words      source.Words // values of the column that mean yes and no; those that everybody uses where a list is empty
+	Existing   reconcile.Existing
 }
 
 // Sync returns the sync with the name, nil if there is none.
@@ -114,6 +117,16 @@ func (c *Config) Sync(name string) *Sync {
 		}
 	}
 	return nil
+}
+
+// Unresolved reports whether the file has only the name, for which Owlat has told no id yet.
+func (t Topic) Unresolved() bool { return t.ID == "" || t.Remembered }
+
+// Unresolved reports whether a topic of a sync is.
+func (c *Config) Unresolved() bool {
+	return slices.ContainsFunc(c.Syncs, func(s Sync) bool {
+		return slices.ContainsFunc(s.Topics, func(t Topic) bool { return t.Unresolved() })
+	})
 }
 
 // Names lists the syncs in the order of the file.

@@ -60,7 +60,8 @@ syncs:
       - id: k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa
         when: newsletter
         existing: add
-      - id: k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+      - {id: k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb, name: Offers}
+      - name: " Weekly"
     nulls: clear
     duplicates: {consent: any}
     on_missing: leave_topics
@@ -107,7 +108,8 @@ func TestComplete(t *testing.T) {
 			Fields: Fields{Email: "email", Others: owlatsync.Texts{owlatsync.FirstName: "first_name", owlatsync.LastName: "last_name"}},
 			Topics: []Topic{
 				{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: "newsletter", Existing: reconcile.ExistingAdd},
-				{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
+				{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Name: "Offers", Existing: reconcile.ExistingSkip},
+				{Name: "Weekly", Existing: reconcile.ExistingSkip},
 			},
 			Nulls: reconcile.NullsClear, Duplicates: reconcile.ConsentAny, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
 			Guards: reconcile.Guards{
@@ -120,7 +122,7 @@ func TestComplete(t *testing.T) {
 				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {
-			Name: "leads", Line: 44, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
+			Name: "leads", Line: 45, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
 			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, Duplicates: reconcile.ConsentWinner, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
 			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64},
 				Creates: reconcile.Limit{Share: math.Nextafter(1, 0)}, TopicAdds: policy.DefaultTopicAdds},
@@ -130,7 +132,7 @@ func TestComplete(t *testing.T) {
 		t.Errorf("the configuration differs (-want +got):\n%s", diff)
 	}
 	m := cfg.Syncs[0].Mapping()
-	if diff := cmp.Diff([]string{"newsletter", ""}, m.Topics); diff != "" {
+	if diff := cmp.Diff([]string{"newsletter", "", ""}, m.Topics); diff != "" {
 		t.Errorf("mapping of topics (-want +got):\n%s", diff)
 	}
 	wantProperties := []source.Property{{Name: "plan_name", Column: "plan_name"}, {Name: "seats", Column: "seats"}}
@@ -146,7 +148,9 @@ func TestComplete(t *testing.T) {
 		Topics: []reconcile.Topic{
 			{ID: "k57aaaaaaaaaaaaaaaaaaaaaaaaaaaaa", When: true, Existing: reconcile.ExistingAdd},
 			{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Existing: reconcile.ExistingSkip},
+			{Existing: reconcile.ExistingSkip},
 		},
+		Named:     []owlatsync.NamedTopic{{ID: "k57bbbbbbbbbbbbbbbbbbbbbbbbbbbbb", Name: "Offers"}, {Name: "Weekly"}},
 		FullEvery: 7 * 24 * time.Hour, Fresh: 10 * time.Minute,
 		Nulls: users.Nulls, Duplicates: reconcile.ConsentAny, OnMissing: users.OnMissing, OnRemoteDelete: users.OnRemoteDelete, Guards: users.Guards,
 		Events: []reconcile.EventRule{
@@ -342,8 +346,12 @@ func TestBadFiles(t *testing.T) {
 		{"key a section", valid + "    key: {a: b}\n", `f.yaml:9: syncs.users.key: must be a text, not a section of keys`},
 
 		{"topics a section", topics("      id: x\n"), `f.yaml:10: syncs.users.topics: must be a list, each item on a line that begins with "- ", not a section of keys`},
-		{"topic without id", topics("      - when: x\n"), `f.yaml:10: syncs.users.topics[0]: "id" is missing; copy it from the topic's page in Owlat`},
-		{"topic id too short", topics("      - id: k57\n"), `f.yaml:10: syncs.users.topics[0].id: "k57" is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat`},
+		{"topic without id", topics("      - when: x\n"), `f.yaml:10: syncs.users.topics[0]: "id" is missing; copy it from the topic's page in Owlat, or give the topic's "name", which needs owlat.unsubscribe_secret`},
+		{"topic by name without the secret", topics("      - name: News\n"), `f.yaml:4: syncs.users.topics[0].name: Owlat tells the names of topics only to who has owlat.unsubscribe_secret; set that, or give the topic's id as "id"`},
+		{"topic twice by name", topics("      - {id: " + id + ", name: News}\n      - {id: " + id + "b, name: ' News'}\n"), `f.yaml:11: syncs.users.topics[1].name: the topic "News" is listed twice in this sync`},
+		{"name of a topic too long", topics("      - {id: " + id + ", name: " + strings.Repeat("x", 1001) + "}\n"), `f.yaml:10: syncs.users.topics[0].name: is longer than 1000 bytes, and so no name of a topic`},
+		{"name of a topic that is a list", topics("      - name: [a]\n"), `f.yaml:10: syncs.users.topics[0].name: must be a text, not a list`},
+		{"topic id too short", topics("      - id: k57\n"), `f.yaml:10: syncs.users.topics[0].id: "k57" is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat, or give its name as "name"`},
 		{"topic twice", topics("      - id: " + id + "\n      - id: " + id + "\n"), `f.yaml:11: syncs.users.topics[1].id: the topic ` + id + ` is listed twice in this sync`},
 		{"when true", topics("      - id: " + id + "\n        when: true\n"), `f.yaml:11: syncs.users.topics[0].when: must name a column that holds the consent; leave it out to put every row on the topic`},
 		{"yes without when", topics("      - id: " + id + "\n        yes: [ja]\n"), `f.yaml:11: syncs.users.topics[0].yes: means nothing without "when", the column that holds the consent`},
@@ -491,7 +499,7 @@ func TestSchemaHasTheKeysOfTheFile(t *testing.T) {
 		"sync":           {sync, keysOf[syncKeys](), []string{"source", "fields"}},
 		"source":         {sync.Properties["source"], keysOf[sourceKeys](), []string{"dsn"}},
 		"fields":         {sync.Properties["fields"], keysOf[fieldsKeys](), []string{"email"}},
-		"topic":          {sync.Properties["topics"].Items, keysOf[topicKeys](), []string{"id"}},
+		"topic":          {sync.Properties["topics"].Items, keysOf[topicKeys](), nil}, // an id or a name
 		"guards":         {sync.Properties["guards"], keysOf[guardsKeys](), nil},
 		"event":          {sync.Properties["events"].Items, keysOf[eventKeys](), []string{"name", "on"}},
 	} {

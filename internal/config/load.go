@@ -16,7 +16,6 @@ import (
 	"owlatsync"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/reconcile"
-	"owlatsync/source"
 )
 
 // maxFile is the largest size, in bytes, of a file that can be a configuration.
@@ -137,6 +136,7 @@ func (d *decoder) deployment(s section, cfg *Config) {
 	cfg.Owlat = owlatDecoder{d}.owlat(sectionOf[owlatKeys](d, s.child("owlat"), setting(s.path, "owlat")))
 	cfg.History = policyDecoder{d}.history(s.text("history_days"))
 	cfg.Syncs = syncDecoder{d}.syncs(s)
+	owlatDecoder{d}.nameless(s, cfg)
 	serviceDecoder{d}.service(s, cfg)
 }
 
@@ -239,7 +239,7 @@ func (d syncDecoder) sync(p pair, within string) Sync {
 	d.source(s, &sync)
 	d.fields(s, &sync)
 	for i, item := range s.list("topics") {
-		d.topic(item, fmt.Sprintf("%s.topics[%d]", path, i), &sync)
+		topicDecoder{d, fmt.Sprintf("%s.topics[%d]", path, i)}.topic(item, &sync)
 	}
 	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
 	duplicates := sectionOf[duplicatesKeys](d.decoder, s.child("duplicates"), setting(path, "duplicates"))
@@ -309,57 +309,6 @@ func (d syncDecoder) fields(s section, sync *Sync) {
 	if sync.Fields.FullName = full.text; full.given && sync.Fields.Others != (owlatsync.Texts{}) {
 		full.refuse(d.decoder, "makes both names; remove it, or firstName and lastName")
 	}
-}
-
-func (d syncDecoder) topic(n *node, path string, sync *Sync) {
-	s := sectionOf[topicKeys](d.decoder, n, path)
-	id := s.text("id")
-	if d.required(id, "copy it from the topic's page in Owlat") {
-		id.text = strings.TrimSpace(id.text)
-		switch {
-		case !ValidTopicID(id.text):
-			id.refuse(d.decoder, "%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat", id.text)
-		case slices.ContainsFunc(sync.Topics, func(t Topic) bool { return t.ID == id.text }):
-			id.refuse(d.decoder, "the topic %s is listed twice in this sync", id.text)
-		}
-	}
-	topic := Topic{ID: id.text}
-	var when value
-	if n := s.child("when"); n != nil && n.kind == kindBool {
-		d.add(n.line, path+".when", "must name a column that holds the consent; leave it out to put every row on the topic")
-		when.wrong = true
-	} else {
-		when = s.text("when")
-	}
-	topic.When, topic.Words = when.text, d.words(s, when)
-	topic.Existing = reconcile.Existing(d.oneOf(s.text("existing"), string(reconcile.ExistingSkip), string(reconcile.ExistingAdd)))
-	sync.Topics = append(sync.Topics, topic)
-}
-
-// words reads which values of the consent column mean yes and no.
-func (d syncDecoder) words(s section, when value) (words source.Words) {
-	for _, list := range []struct {
-		key  string
-		into *[]string
-	}{{"yes", &words.Yes}, {"no", &words.No}} {
-		n := s.child(list.key)
-		switch path := setting(s.path, list.key); {
-		case n == nil:
-			continue
-		case !when.given && !when.wrong:
-			d.add(n.line, path, "means nothing without \"when\", the column that holds the consent")
-			continue
-		case n.kind == kindList && len(n.items) == 0:
-			d.add(n.line, path, "lists nothing; list values of the column, or remove the line")
-		}
-		for _, v := range s.textOrList(list.key, kindBool) {
-			*list.into = append(*list.into, v.text)
-			if err := words.Validate(); err != nil {
-				v.refuse(d.decoder, "%s", err)
-			}
-		}
-	}
-	return words
 }
 
 // child returns the section of a key that is required.

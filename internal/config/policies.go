@@ -186,6 +186,9 @@ func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	}
 	for i, t := range s.Topics {
 		out.Topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}
+		if t.Name != "" {
+			out.Named = append(out.Named, owlatsync.NamedTopic{ID: t.ID, Name: t.Name})
+		}
 	}
 	for _, ev := range s.Events {
 		rule := reconcile.EventRule{Name: ev.Name, On: ev.On}

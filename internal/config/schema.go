@@ -102,7 +102,8 @@ type duplicatesKeys struct {
 }
 
 type topicKeys struct {
-	ID       string      `json:"id" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
+	ID       string      `json:"id,omitempty" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
+	Name     string      `json:"name,omitempty" jsonschema_description:"The topic's name, in place of its id. It needs the unsubscribe secret. Beside an id it only says what the topic is called."`
 	When     string      `json:"when,omitempty" jsonschema_description:"Column that holds the consent of the row: a boolean, 0 or 1, or a word such as yes or no. Leave it out to put every row on the topic."`
 	Yes      shape.Words `json:"yes,omitempty" jsonschema_description:"Values of the column that mean yes, in place of the usual ones: texts in any letter case, or numbers. What is neither yes nor no is unclear: it adds nobody and removes nobody."`
 	No       shape.Words `json:"no,omitempty" jsonschema_description:"Values of the column that mean no, in place of the usual ones. NULL and an empty text always mean no."`

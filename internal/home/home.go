@@ -95,7 +95,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	if h.own {
 		h.d.SetLine(h)
 	}
-	next, err := h.Prepare(ctx, cfg)
+	next, err := h.Prepare(ctx, h.session.Config)
 	if err != nil {
 		return err
 	}

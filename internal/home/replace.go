@@ -26,6 +26,9 @@ type Next struct {
 
 // Prepare does all of another configuration that can fail. Take or Drop must be called of what it returns.
 func (h *Home) Prepare(ctx context.Context, cfg *config.Config) (n *Next, err error) {
+	if cfg, err = h.session.Resolve(ctx, cfg); err != nil {
+		return nil, err
+	}
 	n = &Next{h: h, cfg: cfg}
 	if n.entries, err = timetable(ctx, h.session.Ledger, cfg.Syncs); err != nil {
 		return nil, problem.Usage(err)

@@ -194,7 +194,7 @@ var table = map[string][]string{
 	"/internal/cluster":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/cluster/crew", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/cluster/crew": {},
 	"/internal/cluster/roll": {"github.com/jackc/pgx/v5"},
-	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":         {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":     {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":       {"/ledger", "/internal/config"},

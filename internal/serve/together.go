@@ -106,6 +106,9 @@ func (t *together) Open(ctx context.Context, cfg *config.Config) (*home.Deployme
 	if err != nil {
 		return nil, err
 	}
+	if cfg, err = setup.Remember(ctx, l, cfg); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	d, err := home.NewDeployment(cfg, l, o)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -180,6 +183,10 @@ func (t *together) Prepare(ctx context.Context, d *home.Deployment, cfg *config.
 		return nil, problem.Usage(err)
 	}
 	m := t.member(d.Name())
+	cfg, err := setup.Remember(ctx, m.ledger, cfg)
+	if err != nil {
+		return nil, err
+	}
 	n := &another{t: t, m: m, cfg: cfg}
 	t.mu.Lock()
 	h := m.home

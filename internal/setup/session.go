@@ -35,7 +35,8 @@ type Session struct {
 }
 
 // Open opens the ledger, and a client if use includes the deployment. Use must be what the configuration was read with. Without an
-// API key the client sends nothing, and NoKey tells whether a request would have been sent. Close ends the session.
+// API key the client sends nothing, and NoKey tells whether a request would have been sent. The session's configuration has the ids of the
+// topics that cfg names, see Resolve. Close ends the session.
 func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*Session, error) {
 	s := &Session{Config: cfg, opener: o, sources: &sources{opener: o}}
 	var err error
@@ -47,6 +48,9 @@ func (o Opener) Open(ctx context.Context, cfg *config.Config, use config.Use) (*
 	if s.Ledger, err = o.Ledger(ctx, cfg); err != nil {
 		s.disconnect()
 		return nil, err
+	}
+	if s.Config, err = s.Resolve(ctx, cfg); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	s.engine = s.newEngine(nil)
 	return s, nil

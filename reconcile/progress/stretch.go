@@ -10,6 +10,13 @@ func (t *Teller) Recall() {
 	t.account = newAccount()
 }
 
+// Name notes the topics that users call by a name. It comes before anything is told of a row.
+func (t *Teller) Name(topics []owlatsync.NamedTopic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.report.Topics = topics
+}
+
 // Waits tells that the run lets others have their turn, until Afresh.
 func (t *Teller) Waits() {
 	t.mu.Lock()

@@ -73,7 +73,16 @@ func (a *App) WithSessionOf(ctx context.Context, opener setup.Opener, use config
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	return do(s, syncs)
+	return do(s, resolved(s.Config, syncs))
+}
+
+// resolved returns the syncs as the session has them, with the ids of topics that are known by their names.
+func resolved(cfg *config.Config, syncs []config.Sync) []config.Sync {
+	out := make([]config.Sync, len(syncs))
+	for i, sync := range syncs {
+		out[i] = *cfg.Sync(sync.Name)
+	}
+	return out
 }
 
 // EachSync calls do for each sync of a session. After a failure the other syncs follow, unless they would fail in the same way.

@@ -1,0 +1,98 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"owlatsync/reconcile"
+	"owlatsync/source"
+)
+
+// maxTopicName is the longest name of a topic in bytes.
+const maxTopicName = 1000
+
+// topicDecoder reads the topics of a sync.
+type topicDecoder struct {
+	syncDecoder
+	path string
+}
+
+// topic reads a topic, which has an id, a name, or both.
+func (d topicDecoder) topic(n *node, sync *Sync) {
+	path := d.path
+	s := sectionOf[topicKeys](d.decoder, n, path)
+	id, name := s.text("id"), s.text("name")
+	id.text, name.text = strings.TrimSpace(id.text), strings.TrimSpace(name.text)
+	switch {
+	case !id.given && !id.wrong && !name.given && !name.wrong:
+		d.required(id, "copy it from the topic's page in Owlat, or give the topic's \"name\", which needs owlat.unsubscribe_secret")
+	case id.given && !ValidTopicID(id.text):
+		id.refuse(d.decoder, "%q is not a topic id: that has at least 10 letters and digits; copy it from the topic's page in Owlat, or give its name as \"name\"", id.text)
+	case id.given && slices.ContainsFunc(sync.Topics, func(t Topic) bool { return t.ID == id.text }):
+		id.refuse(d.decoder, "the topic %s is listed twice in this sync", id.text)
+	}
+	switch {
+	case name.given && len(name.text) > maxTopicName:
+		name.refuse(d.decoder, "is longer than %d bytes, and so no name of a topic", maxTopicName)
+	case name.given && slices.ContainsFunc(sync.Topics, func(t Topic) bool { return t.Name == name.text }):
+		name.refuse(d.decoder, "the topic %q is listed twice in this sync", name.text)
+	}
+	topic := Topic{ID: id.text, Name: name.text}
+	var when value
+	if n := s.child("when"); n != nil && n.kind == kindBool {
+		d.add(n.line, path+".when", "must name a column that holds the consent; leave it out to put every row on the topic")
+		when.wrong = true
+	} else {
+		when = s.text("when")
+	}
+	topic.When, topic.Words = when.text, d.words(s, when)
+	topic.Existing = reconcile.Existing(d.oneOf(s.text("existing"), string(reconcile.ExistingSkip), string(reconcile.ExistingAdd)))
+	sync.Topics = append(sync.Topics, topic)
+}
+
+// words reads which values of the consent column mean yes and no.
+func (d topicDecoder) words(s section, when value) (words source.Words) {
+	for _, list := range []struct {
+		key  string
+		into *[]string
+	}{{"yes", &words.Yes}, {"no", &words.No}} {
+		n := s.child(list.key)
+		switch path := setting(s.path, list.key); {
+		case n == nil:
+			continue
+		case !when.given && !when.wrong:
+			d.add(n.line, path, "means nothing without \"when\", the column that holds the consent")
+			continue
+		case n.kind == kindList && len(n.items) == 0:
+			d.add(n.line, path, "lists nothing; list values of the column, or remove the line")
+		}
+		for _, v := range s.textOrList(list.key, kindBool) {
+			*list.into = append(*list.into, v.text)
+			if err := words.Validate(); err != nil {
+				v.refuse(d.decoder, "%s", err)
+			}
+		}
+	}
+	return words
+}
+
+// nameless reports names of topics that nothing could resolve. They need the key and the secret, so they matter only where those are used.
+func (d owlatDecoder) nameless(s section, cfg *Config) {
+	if n := s.child("owlat"); n != nil {
+		if _, has := n.get("unsubscribe_secret"); has {
+			return // whatever is wrong with it was said
+		}
+	}
+	wrong := d.unlessUnused(UseKey, func() {
+		for _, sync := range cfg.Syncs {
+			for i, t := range sync.Topics {
+				if t.ID == "" && t.Name != "" {
+					d.add(sync.Line, setting(s.path, fmt.Sprintf("syncs.%s.topics[%d].name", sync.Name, i)),
+						"Owlat tells the names of topics only to who has owlat.unsubscribe_secret; set that, or give the topic's id as \"id\"")
+				}
+			}
+		}
+	})
+	cfg.Owlat.NoKey = join(cfg.Owlat.NoKey, wrong)
+}
