@@ -47,8 +47,9 @@ test: ## Run the whole suite with the race detector, beside private servers of P
 	$(GO) run ./internal/testservers -- env GOMAXPROCS=1 $(GO) test $(RACE) -p $$(nproc) -parallel 2 -timeout 30m $(PACKAGES)
 
 soak: ## Kill the program at every point of a run, and play random histories against the engine for FOR=1h or longer; prints the seed of one that fails.
-	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestCrash$$' ./cmd/owlat-sync
+	$(GO) run ./internal/testservers -- env OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^Test(Crash|StoriesInPostgres)$$' ./cmd/owlat-sync
 	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestModel$$' ./reconcile
+	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestServiceModel$$' ./internal/home
 
 soak-cluster: ## Kill, freeze and cut off three nodes for FOR=1h or longer while people come, change and leave, and judge what came of it.
 	OWLATSYNC_SOAK_CLUSTER=$(FOR) $(GO) test $(RACE) -timeout 0 -v -count=1 -run '^Test(Soak|TheJudgeSees|NodesAreUpgraded)' ./tests/cluster

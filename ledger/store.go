@@ -112,6 +112,9 @@ type Journal interface {
 	HeldRuns(ctx context.Context, sync string) ([]Run, error)
 	// Plan streams the kept items of a held run by ascending Phase and Order, then in the order in which they were kept.
 	Plan(ctx context.Context, run int64) iter.Seq2[PlanItem, error]
+	// PlanPart returns a part of the items of Plan, in its order. Its time does not grow with the items that come before After, and with
+	// those that it leaves out for the sake of Key or Address.
+	PlanPart(ctx context.Context, want PlanPart) ([]PlacedItem, error)
 }
 
 // Inbox takes in what does not come from a run. It needs no lock and may be used while a run goes on.
@@ -279,6 +282,28 @@ type SyncState struct {
 	// SetBack is when the ledger was noticed to be older than what was done. Its entries were made safe then (see SetBack). It is
 	// zero once a run has come to its end since; see Ending. It holds for a sync that the ledger does not know yet, too.
 	SetBack time.Time
+}
+
+// PlanPart says which items of a plan are wanted.
+type PlanPart struct {
+	Run int64
+	Key string // only of the row with this key; empty: any
+	// Address is HashText of the normalised address that items must concern; 0: any.
+	Address uint64
+	After   *PlanPlace // only later ones; nil: from the first
+	Limit   int        // the most; below 1: all
+}
+
+// PlanPlace is the place of an item in its plan; Number tells those of one Phase and Order apart.
+type PlanPlace struct {
+	Phase         int
+	Order, Number int64
+}
+
+// PlacedItem is an item with its place.
+type PlacedItem struct {
+	PlanItem
+	Place PlanPlace
 }
 
 // PlanItem is one item of a plan; Body is the engine's own encoding.

@@ -29,15 +29,6 @@ const (
 	noTopics   = `{"ok":true,"data":{"email":"ada@example.com","teamName":"Team","topics":[]}}`
 )
 
-func (d *deployment) contactID(t *testing.T, email string) string {
-	t.Helper()
-	c, ok := d.Contact(email)
-	if !ok {
-		t.Fatal("no such contact")
-	}
-	return c.ID
-}
-
 func TestMembershipsAndOptOut(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)

@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
@@ -11,6 +10,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/kept"
 	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/step"
 )
@@ -133,21 +133,18 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 		items = items[:0]
 		return err
 	}
-	var samples sampling
+	var sample kept.Sampling
 	err = compared(p.All(), nil, func(s *step.Step, _, does uint64) error {
-		if err := samples.take(s); err != nil {
-			return err
-		}
-		items = append(items, ledger.PlanItem{
-			Phase: int(s.Phase), Order: s.Order, Key: s.Row.Key, Addresses: addressesOf(s), Body: binary.LittleEndian.AppendUint64(nil, does),
-		})
+		item := kept.Item(s, does)
+		sample.Take(s, item)
+		items = append(items, item)
 		if len(items) < batchSize {
 			return nil
 		}
 		return keep()
 	})
 	if err == nil {
-		items = append(items, samples.items...)
+		items = append(items, sample.Items...)
 		err = keep()
 	}
 	if err != nil {
@@ -157,30 +154,14 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 	return ending, w.leave(p, also(why, err))
 }
 
-// addressesOf returns the hashes of the addresses that a step concerns.
-func addressesOf(s *step.Step) (hashes []uint64) {
-	for _, address := range []string{s.Row.Email, s.Entry.Email, s.Entry.Identity} {
-		if hash := ledger.HashText(address); address != "" && !slices.Contains(hashes, hash) {
-			hashes = append(hashes, hash)
-		}
-	}
-	return hashes
-}
-
 // kept hands over every item of a held plan, as compared does with steps.
 func (w holding) kept(ctx context.Context, run int64, only []string, each func(key string, name, does uint64)) error {
-	for item, err := range w.engine.ledger.Plan(ctx, run) {
-		if err == nil && item.Phase == samplePhase {
-			continue
-		}
-		if err == nil && len(item.Body) != 8 {
-			err = ledger.ErrCorrupt
-		}
+	for h, err := range kept.Hashes(ctx, w.engine.ledger, run) {
 		if err != nil {
-			return fmt.Errorf("read the plan of run %d: %w", run, err)
+			return err
 		}
-		if len(only) == 0 || slices.Contains(only, item.Key) {
-			each(item.Key, ledger.HashText(item.Key), binary.LittleEndian.Uint64(item.Body))
+		if len(only) == 0 || slices.Contains(only, h.Key) {
+			each(h.Key, ledger.HashText(h.Key), h.Does)
 		}
 	}
 	return nil
@@ -274,26 +255,46 @@ func breadth(r *owlatsync.Reading) int {
 	return slices.Index([]owlatsync.ReadingMode{owlatsync.ReadKeys, owlatsync.ReadChanges, owlatsync.ReadAll}, r.Mode)
 }
 
-// settleHeld returns the new statuses of the sync's held runs, now that this run is done or held itself. A run of changes does not
-// stand for a held run that read everything, nor a run of single rows for one that read more, nor a part for a whole.
+// settleHeld returns the new statuses of the sync's held runs, now that this run is done or held itself.
 func (w holding) settleHeld(ctx context.Context, approved *ledger.Run, partial bool) (map[int64]ledger.Status, error) {
 	runs, err := w.engine.ledger.HeldRuns(ctx, w.sync.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read the runs: %w", err)
 	}
 	settled := make(map[int64]ledger.Status)
-	for _, r := range runs {
-		before := &owlatsync.Reading{Mode: owlatsync.ReadChanges} // of a source that had no cursor then, any run but one of single rows will do
-		if r.Report != nil && r.Report.Reading != nil {
-			before = r.Report.Reading
-		}
-		switch {
+	for i := range runs {
+		switch r := &runs[i]; {
 		case approved != nil && r.ID == approved.ID:
 			settled[r.ID] = ledger.StatusApproved
-		case w.reading.changes && breadth(w.reading.told) < breadth(before), partial && r.Part.Whole():
-		default:
+		case standsFor(w.reading.told, partial, r):
 			settled[r.ID] = ledger.StatusSuperseded
 		}
 	}
 	return settled, nil
+}
+
+// standsFor reports whether a run that reads so much takes the place of a held one. A run of changes does not stand for a held run that read
+// everything, nor a run of single rows for one that read more, nor a part for a whole.
+func standsFor(reads *owlatsync.Reading, partial bool, held *ledger.Run) bool {
+	before := &owlatsync.Reading{Mode: owlatsync.ReadChanges} // of a source that had no cursor then, any run but one of single rows will do
+	if held.Report != nil && held.Report.Reading != nil {
+		before = held.Report.Reading
+	}
+	return (reads == nil || breadth(reads) >= breadth(before)) && !(partial && held.Part.Whole())
+}
+
+// TookPlace reports whether a later run of the sync took the place of a run that was held, as far as their records tell: it applied its plan, or came to an
+// end that made the plan moot. The first one that did so settled it.
+func TookPlace(later, held *ledger.Run) bool {
+	if held.Status != ledger.StatusApproved && held.Status != ledger.StatusSuperseded {
+		return false
+	}
+	if held.Status == ledger.StatusApproved && later.Approves != 0 { // only what a service was asked for has it
+		return later.Approves == held.ID
+	}
+	switch later.Status {
+	case ledger.StatusOK, ledger.StatusFailedRows, ledger.StatusHeld, ledger.StatusApproved, ledger.StatusSuperseded, ledger.StatusDismissed:
+		return later.Report != nil && standsFor(later.Report.Reading, !later.Part.Whole(), held)
+	}
+	return false
 }

@@ -27,8 +27,8 @@ import (
 // chance.
 const crashSlack = 12
 
-// TestCrash kills the program by SIGKILL at every request of a sync of 60 rows, of a first run, and of one that reads its source again and again, before it takes effect
-// or after it did but before its answer, and before or after every other commit of its ledger ("make soak": both at each); and at some requests with a ledger in PostgreSQL. Each time a new process takes
+// TestCrash kills the program by SIGKILL at every other request of a sync of 60 rows, of a first run, and of one that reads its source again and again, before it takes effect
+// or after it did but before its answer, and before or after every fourth commit of its ledger ("make soak": both at each of all); and at some requests with a ledger in PostgreSQL. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
 //
@@ -55,10 +55,11 @@ func TestCrash(t *testing.T) {
 		for _, when := range []string{"before", "after"} {
 			// What is recorded after one commit is what is before the next, and much the same is true of requests. Between two requests there
 			// is a commit or two.
-			alternates := func(n int) bool { return all || (when == "before") == (n%2 == 1) }
-			seldom := func(n int) bool { return all || when == "before" && n%4 == 1 || when == "after" && n%4 == 3 }
+			one := func(n, of int) bool {
+				return all || when == "before" && n%(2*of) == 1 || when == "after" && n%(2*of) == 1+of
+			}
 			for n := 1; n <= requests; n++ {
-				if alternates(n) {
+				if one(n, 2) {
 					points = append(points, killPoint{scenario, when, "request", n, false})
 				}
 				if database && n%crashShare == 1 {
@@ -66,7 +67,7 @@ func TestCrash(t *testing.T) {
 				}
 			}
 			for n := 1; n <= commits+crashSlack; n++ {
-				if seldom(n) {
+				if one(n, 4) {
 					points = append(points, killPoint{scenario, when, "commit", n, false})
 				}
 			}

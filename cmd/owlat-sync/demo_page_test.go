@@ -83,13 +83,15 @@ func photograph(t *testing.T, page string) {
 		p.Screenshot("../../docs/page", "overview")
 		p.Follow(func() { p.Click(`main a[href^="/runs/"]`) })
 		p.Screenshot("../../docs/page", "held")
+		p.Follow(func() { p.Click(`main a[href$="/plan"]`) })
+		p.Screenshot("../../docs/page", "plan")
 		for name, at := range map[string]string{"sync": "/syncs/users", "failures": "/failures", "feedback": "/feedback", "audit": "/audit"} {
 			p.Go(page + at)
 			p.Screenshot("../../docs/page", name)
 		}
 		p.Go(page + "/people")
 		p.Click("#word")
-		p.Type("1")
+		p.Type("2") // of whom the held plan tells
 		p.Follow(func() { p.Press("Enter") })
 		p.Screenshot("../../docs/page", "person")
 	})

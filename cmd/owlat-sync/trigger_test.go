@@ -53,14 +53,21 @@ func (s *tended) write(name, text string) {
 // trigger runs the command, and returns what it prints and its exit code.
 func (s *tended) trigger(args ...string) (out string, code int) {
 	s.t.Helper()
+	return s.triggerTo(&syncBuffer{}, args...)
+}
+
+// triggerTo runs the command, whose output can be read meanwhile.
+func (s *tended) triggerTo(text *syncBuffer, args ...string) (out string, code int) {
+	s.t.Helper()
 	cmd := command(s.t, s.dir, append(s.env, "OWLAT_SYNC_TOKEN="+s.token, "OWLAT_SYNC_URL=http://"+s.listen), append([]string{"trigger"}, args...)...)
-	text, err := cmd.CombinedOutput()
+	cmd.Stdout, cmd.Stderr = text, text
+	err := cmd.Run()
 	if exit, ok := err.(*exec.ExitError); ok {
-		return string(text), exit.ExitCode()
+		return text.String(), exit.ExitCode()
 	} else if err != nil {
 		s.t.Fatal(err)
 	}
-	return string(text), 0
+	return text.String(), 0
 }
 
 // TestTrigger asks a service for runs, as a job of a CI does: the exit codes are those of "run".
@@ -177,16 +184,17 @@ func TestTriggerWaits(t *testing.T) {
 		t.Errorf("a cancelled run: exit code %d, %s", e.code, e.out)
 	}
 
+	said := &syncBuffer{}
 	go func() {
-		out, code := s.trigger("users", "--wait", "--full")
+		out, code := s.triggerTo(said, "users", "--wait", "--full")
 		ended <- end{out, code}
 	}()
-	s.until("the queued run", func() bool { return len(queued()) == 1 })
+	s.until("the wait", func() bool { return strings.Contains(said.String(), "waiting for its end") }) // a service that is killed before it answers is asked in vain
 	s.process.signal(syscall.SIGKILL)
 	s.sandboxed("reset", `{}`, nil) // forgets the fault and the key
 	select {
 	case e := <-ended:
-		t.Errorf("a service that is gone for a moment: exit code %d, %s", e.code, e.out)
+		t.Fatalf("a service that is gone for a moment: exit code %d, %s", e.code, e.out)
 	case <-time.After(500 * time.Millisecond):
 	}
 	text, err := os.ReadFile(filepath.Join(s.dir, "owlat-sync.yaml"))

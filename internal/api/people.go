@@ -29,6 +29,9 @@ type Inquiry interface {
 	Configured() []config.Sync
 	// Contact asks Owlat for a contact, within the budget of the key. It fails as owlat's Contacts.Get does.
 	Contact(ctx context.Context, id string) (*owlat.Contact, error)
+	// Members asks on which topics a contact is, which takes nothing of the key's budget. It returns nil without the unsubscribe secret that it needs. It fails
+	// as owlat's Preferences.Get does.
+	Members(ctx context.Context, id string) (*owlat.ContactPreferences, error)
 	// Read reads the source of a sync. It tells each row as it is read, which is valid during the call, and then each that cannot be sent; see may be nil.
 	// An error of each ends it, and comes back.
 	Read(ctx context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error

@@ -92,7 +92,9 @@ type Ledger interface {
 // Decisions is the part of a ledger that tells of single rows of runs. See ledger.Archive, ledger.Journal and ledger.Reader.
 type Decisions interface {
 	LinesOfRun(ctx context.Context, want ledger.RunLines) ([]ledger.HistoryLine, error)
+	HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error)
 	Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error]
+	PlanPart(ctx context.Context, want ledger.PlanPart) ([]ledger.PlacedItem, error)
 	Entries(ctx context.Context, sync string, keys []string) (map[string]*ledger.Entry, error)
 }
 

@@ -36,6 +36,9 @@ type Tale struct {
 	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
 	RemoteErr error          // why the contact could not be read
 
+	Members    *owlat.ContactPreferences // on which topics the contact is; nil: not known, for which the unsubscribe secret is needed
+	MembersErr error                     // why that could not be read
+
 	Planned   bool                 // the source was read to its end
 	PlanErr   error                // why the next step is not known
 	Row       *owlatsync.Row       // the row in the source now; nil: not there, or not asked for
@@ -53,6 +56,35 @@ type Sibling struct {
 // Deleted reports whether Owlat says that the contact does not exist.
 func (t *Tale) Deleted() bool {
 	return errors.Is(t.RemoteErr, owlat.ErrNotFound) && !errors.Is(t.RemoteErr, owlat.ErrNoRoute)
+}
+
+// Owlat answers what it has now.
+type Owlat interface {
+	// Contact fails as owlat's Contacts.Get does.
+	Contact(ctx context.Context, id string) (*owlat.Contact, error)
+	// Members returns nil without the unsubscribe secret that it needs, and fails as owlat's Preferences.Get does.
+	Members(ctx context.Context, id string) (*owlat.ContactPreferences, error)
+}
+
+// AskOwlat takes in what Owlat has of a contact now, and the topics that it is on.
+func (t *Tale) AskOwlat(ctx context.Context, id string, o Owlat) {
+	if t.Remote, t.RemoteErr = o.Contact(ctx, id); t.RemoteErr == nil { // one that was deleted or merged would seem to be on no topic
+		t.Members, t.MembersErr = o.Members(ctx, id)
+	}
+}
+
+// asker is Owlat as a client reaches it.
+type asker struct{ *owlat.Client }
+
+func (a asker) Contact(ctx context.Context, id string) (*owlat.Contact, error) {
+	return a.Contacts.Get(ctx, id)
+}
+
+func (a asker) Members(ctx context.Context, id string) (*owlat.ContactPreferences, error) {
+	if !a.Preferences.Configured() {
+		return nil, nil
+	}
+	return a.Preferences.Get(ctx, id)
 }
 
 // Question says what to explain.
@@ -119,7 +151,7 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 			continue
 		}
 		if !q.Offline && t.Entry != nil && t.Entry.ContactID != "" {
-			t.Remote, t.RemoteErr = s.Client.Contacts.Get(ctx, t.Entry.ContactID)
+			t.AskOwlat(ctx, t.Entry.ContactID, asker{s.Client})
 		}
 		tales = append(tales, t)
 	}

@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/explain"
 	"owlatsync/internal/setup"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
@@ -107,6 +108,54 @@ func TestARowIsFoundByAnyOfItsNames(t *testing.T) {
 	}
 	if server.Stats().Writes != writes {
 		t.Error("something was written")
+	}
+}
+
+// TestMembershipsAreReadWithTheSecret, and never of a contact that is not there any more. The answer does not count as known while the secret is wrong.
+func TestMembershipsAreReadWithTheSecret(t *testing.T) {
+	t.Parallel()
+	server := &owlattest.Server{NoLimit: true, UnsubscribeSecret: "the-secret-of-links"}
+	topic := server.AddTopic("Newsletter", false)
+	s, _ := open(t, server, "    topics: [{id: "+topic+"}]\n")
+	about := func(secret, key string) *explain.Tale {
+		t.Helper()
+		if secret != "" {
+			client, err := s.Client.With(owlat.WithUnsubscribeSecret(secret))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Client = client
+		}
+		_, told := tales(t, s, explain.Question{Word: key})
+		if len(told) != 1 {
+			t.Fatalf("%d tales", len(told))
+		}
+		return told[0]
+	}
+	if tale := about("", "1"); tale.Members != nil || tale.MembersErr != nil || server.Stats().Links.Total != 0 {
+		t.Errorf("without a secret: %+v, %v", tale.Members, tale.MembersErr)
+	}
+	if tale := about("of another deployment", "1"); tale.Members != nil || tale.MembersErr == nil || tale.Remote == nil {
+		t.Errorf("with a wrong secret: %+v, %v", tale.Members, tale.MembersErr)
+	}
+	for i, want := range []bool{true, false} {
+		tale := about(server.UnsubscribeSecret, "1")
+		if tale.MembersErr != nil {
+			t.Fatal(tale.MembersErr)
+		}
+		if on, known := tale.Members.Subscribed(topic); on != want || !known {
+			t.Errorf("%d: on it %v, known %v", i, on, known)
+		}
+		if err := server.Unsubscribe("ann@example.com", topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Client.Contacts.Delete(t.Context(), about("", "2").Entry.ContactID); err != nil {
+		t.Fatal(err)
+	}
+	links := server.Stats().Links.Total
+	if tale := about("", "2"); !tale.Deleted() || tale.Members != nil || tale.MembersErr != nil || server.Stats().Links.Total != links {
+		t.Errorf("deleted: %+v, %v", tale.Members, tale.MembersErr)
 	}
 }
 

@@ -54,6 +54,19 @@ func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err 
 	return out.Contacts.Get(ctx, id)
 }
 
+// Members implements api.Inquiry.
+func (q inquiry) Members(ctx context.Context, id string) (*owlat.ContactPreferences, error) {
+	client, err := q.d.o.Opener.Client(q.d.Config().Owlat)
+	if err != nil {
+		return nil, err
+	}
+	defer client.CloseIdleConnections()
+	if !client.Preferences.Configured() {
+		return nil, nil
+	}
+	return client.Preferences.Get(ctx, id)
+}
+
 // through asks for a contact by an errand of the home (Invariant 5).
 func (q inquiry) through(ctx context.Context, to carrier, cfg *config.Config, id string) (*owlat.Contact, error) {
 	client, err := q.d.o.Opener.Client(cfg.Owlat)

@@ -38,6 +38,31 @@ func TestAnInquiryIsMadeWithTheBudgetOfTheHome(t *testing.T) {
 	}
 }
 
+// TestMembersAreReadWithTheSecret, without the key and past the home: that takes nothing of its budget.
+func TestMembersAreReadWithTheSecret(t *testing.T) {
+	t.Parallel()
+	h := newHall(t)
+	h.server.SetUnsubscribeSecret("the-secret-of-links")
+	topic := h.server.AddTopic("Newsletter", false)
+	home := h.move("allow")
+	home.Do(t.Context(), turns.Request{Sync: "users", Why: turns.Asked})
+	id := contactsOf(t, h)[0]
+	q := h.d.Inquiry()
+	if got, err := q.Members(t.Context(), id); got != nil || err != nil || h.server.Stats().Links.Total != 0 {
+		t.Errorf("without a secret: %+v, %v", got, err)
+	}
+	h.d.Config().Owlat.UnsubscribeSecret = "the-secret-of-links"
+	home.finish(t.Context())
+	before := h.server.Stats().Total
+	got, err := q.Members(t.Context(), id)
+	if err != nil || h.server.Stats().Total != before {
+		t.Fatalf("%v after %d requests to the API", err, h.server.Stats().Total-before)
+	}
+	if on, known := got.Subscribed(topic); on || !known || got.Topics[0].Name != "Newsletter" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // contactsOf returns the contacts of the rows.
 func contactsOf(t *testing.T, h *hall) (contacts []string) {
 	t.Helper()

@@ -61,6 +61,13 @@ func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting, now time.Time
 	if v.Last != nil && failed(v.Last.Status) && held >= 0 && of.Held[held].ID < v.Last.ID {
 		held = -1 // what failed since hides behind no older plan
 	}
+	shows := slices.IndexFunc(of.Held, func(r standing.HeldRun) bool {
+		return r.Mode == ledger.ModeReview && r.Refused == nil && !slices.Contains(waits.Approves, r.ID)
+	})
+	plan := "" // that somebody asked to see does not stop the sync
+	if shows >= 0 {
+		plan = fmt.Sprintf("the plan of run %d waits for somebody to look at it", of.Held[shows].ID)
+	}
 	switch {
 	case held >= 0:
 		return api.Held, fmt.Sprintf("run %d waits for approval: %s", of.Held[held].ID, of.Held[held].Message)
@@ -78,11 +85,11 @@ func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting, now time.Time
 	case waits.Any:
 		return api.Queued, ""
 	case of.Sync.Schedule.IsZero() && of.Sync.Listen == "" && of.Sync.Poll == 0:
-		return api.NotScheduled, ""
+		return api.NotScheduled, plan
 	case v.Last != nil && v.Last.Report != nil && v.Last.Report.Spoiled() != "":
 		return api.Failing, v.Last.Report.Spoiled()
 	}
-	return api.Healthy, ""
+	return api.Healthy, plan
 }
 
 // ended reports whether the run has ended by its record, which is earlier than that its turn is over.

@@ -105,6 +105,7 @@ var table = map[string][]string{
 	"/reconcile/policy":   {"/", "/ledger"},
 	"/reconcile/step":     {"/", "/ledger"},
 	"/reconcile/scratch":  {"github.com/klauspost/compress"},
+	"/reconcile/kept":     {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
 	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},
@@ -118,7 +119,7 @@ var table = map[string][]string{
 	},
 	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile": {
-		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
+		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/kept", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
 		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
@@ -209,11 +210,15 @@ var table = map[string][]string{
 	"/internal/demo":         {"/", "/ledger", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 
 	// The page: what is plotted, and how that is drawn.
-	"/internal/page/chart":   {"github.com/dustin/go-humanize"},
+	"/internal/page/chart": {"github.com/dustin/go-humanize"},
+	"/internal/page/fed":   {"/internal/config"},
+	"/internal/page/rowlist": {
+		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
+	},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain", "/internal/page/fed"},
 	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
 	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
 
@@ -229,7 +234,7 @@ var table = map[string][]string{
 	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
 	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
 	"/internal/page": {
-		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
+		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
 		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat",
 	},

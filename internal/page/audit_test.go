@@ -40,7 +40,7 @@ func TestTheAuditIsShown(t *testing.T) {
 		t.Error("nothing leads to the audit")
 	}
 	first, rest := b.get("/audit"), b.get("/audit?before=2")
-	if n := strings.Count(first.body, `<tr role="row">`); first.status != http.StatusOK || n != listedLines+1 || !strings.Contains(first.body, `href="?before=2"`) || !strings.Contains(first.body, ">1,234<") || bare.MatchString(first.body) {
+	if n := strings.Count(first.body, `<tr role="row">`); first.status != http.StatusOK || n != listedLines+1 || !strings.Contains(first.body, `href="?before=2"`) || !strings.Contains(first.body, `<a href="/runs/7">7</a>`) || !strings.Contains(first.body, ">1,234<") || bare.MatchString(first.body) {
 		t.Errorf("%d with %d rows", first.status, n)
 	}
 	if n := strings.Count(rest.body, `<tr role="row">`); n != 2 || strings.Contains(rest.body, "Older lines") {

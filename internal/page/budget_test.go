@@ -23,7 +23,7 @@ func TestWhatTheOverviewCounts(t *testing.T) {
 		"at rest":                 {api.Budget{Limit: 2.5}, true, "<dd>0 a second</dd>", "not known"},
 		"before the first answer": {api.Budget{}, true, "known after Owlat", "In use"},
 		"on another node":         {api.Budget{Limit: 10}, false, "Another node sends", "In use"},
-		"nothing known":           {api.Budget{}, false, "4,321", ">Budget<"},
+		"nothing known":           {api.Budget{}, false, "4,321", ">Requests to Owlat<"},
 	} {
 		all.budget, all.here = c.budget, c.here
 		if got := w.browser().get("/").body; !strings.Contains(got, c.want) || strings.Contains(got, c.lacks) || !strings.Contains(got, "4,321") {

@@ -67,7 +67,7 @@ func showFailures(c *call) error {
 		c.r = c.r.WithContext(ctx)
 		err := listFailures(c)
 		if errors.Is(err, context.DeadlineExceeded) {
-			return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "all rows of the ledger could not be looked at in time", Hint: "\"" + command(c.d.Name, "failures") + "\" takes its time"}
+			return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "all rows could not be looked at in time", Hint: "\"" + command(c.d.Name, "failures") + "\" takes its time"}
 		}
 		return err
 	})
@@ -91,7 +91,7 @@ func listFailures(c *call) error {
 		if err != nil {
 			return err
 		}
-		if i := slices.IndexFunc(runs, func(r ledger.Run) bool { return r.Report != nil && r.Summary != nil }); i >= 0 {
+		if i := slices.IndexFunc(runs, hasRead); i >= 0 {
 			found.Unsendable = runs[i].Report.Unsendable()
 		}
 		if v.One != "" {

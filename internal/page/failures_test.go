@@ -14,6 +14,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 // TestFailuresByReason: each with what to do; viewers see numbers and reasons, and nobody's address.
@@ -53,7 +54,7 @@ func TestNothingFails(t *testing.T) {
 	f.syncs = nil
 	b := w.browser()
 	b.signIn("ada", password)
-	if got := b.get("/failures"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No row fails.", "will stand here", "Nothing waits to be written back"}) {
+	if got := b.get("/failures"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No row fails.", "will stand here", "Nothing waits to be told"}) {
 		t.Errorf("%d %s", got.status, words(got.body))
 	}
 	if got := b.get("/feedback"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No webhook has come yet.", "None. Addresses whose mail comes back"}) {
@@ -238,10 +239,17 @@ func TestPagesOfVeryManyStaySmall(t *testing.T) {
 		address := fmt.Sprintf("somebody.whose.mail.bounced%d@example.com", i)
 		f.bounces(byte(i), address, ledger.Bounced)
 	}
+	var plan []ledger.PlanItem
+	for i := range 150 {
+		address := fmt.Sprintf("somebody.with.a.name%d@example.com", i)
+		plan = append(plan, planItem(step.Create, fmt.Sprintf("018f3c1e-7b5a-7c40-9d40-%012d", i), address, owlatsync.Change{Kind: owlatsync.CreateContact, To: address}, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", To: strings.Repeat("Long ", 100)},
+			owlatsync.Change{Kind: owlatsync.AddTopic, Topic: "news"}))
+	}
+	run := f.holds("users", plan...)
 	b := w.browser()
 	b.signIn("ada", password)
 	failures, feedback := b.get("/failures"), b.get("/feedback")
-	for name, got := range map[string]reply{"failures": failures, "feedback": feedback} {
+	for name, got := range map[string]reply{"failures": failures, "feedback": feedback, "a plan": b.get(fmt.Sprintf("/runs/%d/plan", run))} {
 		t.Logf("%s has %d bytes", name, len(got.body))
 		if got.status != http.StatusOK || len(got.body) > 100<<10 {
 			t.Errorf("%s: %d with %d bytes", name, got.status, len(got.body))
@@ -281,7 +289,7 @@ func TestVeryManyRowsThatAreNotInStep(t *testing.T) {
 	if !containsAll(few, []string{"the first 3,000", "Try all with this reason again"}) || strings.Contains(few, "put on topic") {
 		t.Errorf("a part: %s", few)
 	}
-	if !containsAll(whole, []string{"3,000 rows: refused", "Try all 3,000 again", "it is not known whether the contact was put on topic news", "Look in Owlat whether the contact is on the topic.", "Every row of the ledger was looked at."}) {
+	if !containsAll(whole, []string{"3,000 rows: refused", "Try all 3,000 again", "it is not known whether the contact was put on topic news", "Look in Owlat whether the contact is on the topic.", "Every row was looked at."}) {
 		t.Errorf("all: %s", whole)
 	}
 }

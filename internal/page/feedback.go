@@ -133,7 +133,7 @@ func newHeardView(c *call, f ledger.Feedback, sees bool) heardView {
 	if v.At.IsZero() {
 		v.At = f.Received
 	}
-	v.Says, v.More = story.Told(f)
+	v.Says, v.More = story.Told(f, configured(c))
 	if !sees {
 		v.More = ""
 		return v

@@ -203,7 +203,7 @@ func TestRunsInTheBrowser(t *testing.T) {
 	k.is(3, going(3, 1000))
 	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
 		p := testbrowser.Open(t, w.url+path, v)
-		for _, at := range []string{path, path + "/runs", "/runs/1", "/runs/2", "/runs/2/approve", "/runs/3"} {
+		for _, at := range []string{path, path + "/runs", "/runs/1", "/runs/2", "/runs/2/plan", "/runs/2/approve", "/runs/3"} {
 			p.Go(w.url + at)
 			p.Fits()
 			p.Accessible()

@@ -50,8 +50,8 @@ func newBudgetView(b api.Budget, here bool) *budgetView {
 // need is something that waits for a person.
 type need struct {
 	Sync, What, Do string
-	Command        string // that does it; empty: none
-	Page           string // where it is done, below the addresses of the deployment; empty: nowhere
+	Page, Link     string // where it is done, below the addresses of the deployment, and what leads there; empty: nowhere
+	Command        string // that does it, too; empty: none
 }
 
 // syncView is a sync in the table.
@@ -124,7 +124,12 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 	name := s.Sync.Sync.Name
 	command := func(words string) string { return command(deployment, words) }
 	for _, r := range s.Held {
-		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan. If that is what you want, approve it:", Command: command(fmt.Sprintf("approve %d", r.ID)), Page: fmt.Sprintf("/runs/%d", r.ID)}
+		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan, and approve it if that is what you want.",
+			Page: fmt.Sprintf("/runs/%d", r.ID), Link: fmt.Sprintf("Look at run %d", r.ID), Command: command(fmt.Sprintf("approve %d", r.ID))}
+		if r.Mode == ledger.ModeReview {
+			n.What = fmt.Sprintf("A plan waits for you: somebody asked run %d to show what it would do.", r.ID)
+			n.Do = "Look at it, and approve or dismiss it. The next run takes its place."
+		}
 		if r.Refused != nil {
 			n.Do, n.Command = fmt.Sprintf("It can no longer be approved (%s), so run the sync again.", straight(r.Refused.Error())), ""
 		}
@@ -139,7 +144,7 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 	if s.Rows.Parked > 0 {
 		all = append(all, need{
 			Sync: name, What: "Rows have failed so often that they are not tried again: " + number(s.Rows.Parked) + ".",
-			Do: "See why, and set them right or try them once more:", Command: command("failures"), Page: "/failures",
+			Do: "See why, and set them right or try them once more.", Page: "/failures", Link: "See the failures", Command: command("failures"),
 		})
 	}
 	return all

@@ -31,6 +31,8 @@ type Parts struct {
 	Version   string
 	Log       *slog.Logger
 	Nodes     func(context.Context) ([]roll.Node, error)
+	// Secret is shared by all pages that are to know each other's addresses of persons. Nil: none other knows those of this page.
+	Secret func(context.Context) ([]byte, error)
 }
 
 // Page answers browsers. It is an http.Handler, and safe for concurrent use.
@@ -38,7 +40,7 @@ type Page struct {
 	parts    Parts
 	log      *slog.Logger
 	refusals refusals
-	marks    person.Sealer
+	seals    *person.Seals
 	reading  sync.Mutex // of sources and of whole ledgers
 	mux      *http.ServeMux
 	live     *telling.Feeds
@@ -46,7 +48,7 @@ type Page struct {
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, marks: person.NewSealer(), mux: http.NewServeMux(), live: telling.NewFeeds()}
+	page := &Page{parts: p, log: p.Log, seals: person.NewSeals(p.Secret), mux: http.NewServeMux(), live: telling.NewFeeds()}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}
@@ -98,6 +100,8 @@ type call struct {
 	who  access.Principal // who asks; the zero value: nobody who is known
 	d    *api.Deployment  // nil: the request is about the whole service
 	base string           // before the addresses of the deployment's pages
+
+	marks person.Sealer // of persons in addresses, if the request is about a deployment
 }
 
 // maxForm is the largest form, in bytes.
@@ -214,6 +218,9 @@ func (c *call) serve(route route) error {
 	}
 	if c.d = d; given {
 		c.base = "/deployments/" + url.PathEscape(name)
+	}
+	if c.marks, err = c.seals.Sealer(c.r.Context()); err != nil {
+		return err
 	}
 	return route.of(c)
 }

@@ -27,11 +27,12 @@ func full() []api.SyncState {
 	report.Turned, report.Outcomes[owlatsync.Invalid] = 1, 4
 	last := ledger.Run{ID: 7, Sync: nasty, Status: ledger.StatusFailedRows, Started: at, Finished: at.Add(time.Minute), Report: report, Summary: &owlatsync.Summary{}}
 	held := ledger.Run{ID: 6, Sync: nasty, Status: ledger.StatusHeld, Message: nasty}
+	review := ledger.Run{ID: 5, Sync: nasty, Status: ledger.StatusHeld, Mode: ledger.ModeReview, Message: nasty}
 	return []api.SyncState{
 		{
 			Sync: standing.Sync{
 				Sync: config.Sync{Name: nasty, Schedule: config.Schedule{Text: nasty}}, Known: true, Rows: ledger.Standing{Entries: 1234567, Applied: 1234001, Failing: 20, Parked: 12, Asked: 3, OptedOut: 4321},
-				Runs: []ledger.Run{last}, Last: &last, Held: []standing.HeldRun{{Run: held}, {Run: held, Refused: errors.New(nasty)}},
+				Runs: []ledger.Run{last}, Last: &last, Held: []standing.HeldRun{{Run: held}, {Run: held, Refused: errors.New(nasty)}, {Run: review}},
 			},
 			State: api.Failing, Why: nasty, Next: at.Add(time.Hour),
 		},
@@ -45,9 +46,9 @@ func TestTheOverview(t *testing.T) {
 	w.all[""].states = full()
 	got := w.browser().get("/")
 	for _, want := range []string{
-		"1,234,000 of 1,234,567", ">20 <", "12 given up", `data-label="To confirm">3<`, `data-label="Unsendable">4<`, `data-state="failing"`, `data-state="not scheduled"`,
+		"1,234,000 of 1,234,567", ">20 <", "12 given up", `data-label="To confirm">3<`, `data-label="Cannot be sent">4<`, `data-state="failing"`, `data-state="not scheduled"`,
 		`<time datetime="2026-03-01T12:01:00Z" title="2026-03-01 12:01:00 UTC">2026-03-01 12:01:00 UTC</time>`, `datetime="2026-03-01T13:00:00Z"`, "owlat-sync approve 6", "owlat-sync failures",
-		"can no longer be approved", "never", "when somebody asks", `<html lang="en">`, `href="#main"`, `aria-current="page"`,
+		"can no longer be approved", `<a href="/runs/6">Look at run 6</a>`, "A plan waits for you: somebody asked run 5", "never", "when somebody asks", `<html lang="en">`, `href="#main"`, `aria-current="page"`,
 	} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the overview lacks %s", want)
@@ -55,6 +56,9 @@ func TestTheOverview(t *testing.T) {
 	}
 	if got.status != http.StatusOK || len(got.body) > 100<<10 || strings.Index(got.body, "Needs you") > strings.Index(got.body, ">Syncs<") {
 		t.Errorf("%d, %d bytes", got.status, len(got.body))
+	}
+	if strings.Index(got.body, "Look at run 6") > strings.Index(got.body, "owlat-sync approve 6") {
+		t.Error("the command comes before the page")
 	}
 	if t.Failed() {
 		t.Log(got.body)
@@ -136,7 +140,7 @@ func TestDeploymentsOfAPage(t *testing.T) {
 	w.people.ReplaceAll([]config.Account{accountOf("ada", config.Operator)}, map[string][]config.Account{"acme": {accountOf("ada", config.Viewer)}, "coil": {accountOf("eve", config.Viewer)}})
 	all, one, closed := w.browser(), w.browser(), w.browser()
 	list := all.signIn("ada", password)
-	for _, want := range []string{`href="/deployments/acme/"`, `href="/deployments/bolt/"`, "4 things wait", "in order", "not open"} {
+	for _, want := range []string{`href="/deployments/acme/"`, `href="/deployments/bolt/"`, "5 things wait", "in order", "not open"} {
 		if !strings.Contains(list.body, want) {
 			t.Errorf("the list lacks %s:\n%s", want, list.body)
 		}

@@ -12,7 +12,9 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/page/fed"
 	"owlatsync/internal/page/person"
+	"owlatsync/internal/page/rowlist"
 	"owlatsync/internal/page/story"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
@@ -112,7 +114,8 @@ type personPage struct {
 	Forgot  bool   // the ledger was asked to forget them
 	Choices []choiceView
 	Sources []sourceView
-	Looked  bool // the sources were read
+	Looked  bool              // the sources were read
+	Waiting []rowlist.Waiting // what plans that wait for approval would do for the person
 }
 
 // rowView is a row of a person.
@@ -149,6 +152,12 @@ func showKnown(c *call, p *person.Person, now map[string]*nowView, sources []sou
 	v := personPage{
 		Title: cmp.Or(p.Address, p.Word, p.Key), Self: c.base + "/people/" + c.r.PathValue("id"), Address: p.Address != "", Barred: p.Barred != nil, Done: done, Sources: sources, Looked: sources != nil,
 	}
+	if len(p.Choices) == 0 {
+		var err error
+		if v.Waiting, err = waitingFor(c, p); err != nil {
+			return err
+		}
+	}
 	switch {
 	case len(p.Choices) > 0:
 		for _, t := range p.Choices {
@@ -170,6 +179,22 @@ func showKnown(c *call, p *person.Person, now map[string]*nowView, sources []sou
 	}
 	c.show(http.StatusOK, "person", "Person", v) // browsers keep titles: it names nobody
 	return nil
+}
+
+// waitingFor returns what plans that wait for approval would do for a person.
+func waitingFor(c *call, p *person.Person) (all []rowlist.Waiting, err error) {
+	if c.d.Decisions == nil {
+		return nil, nil
+	}
+	syncs := configured(c)
+	for i := range syncs {
+		of, err := rowlist.WaitingFor(c.r.Context(), c.d.Decisions, syncs[i].Name, p.Keys(syncs[i]), p.Address, func(id string) string { return fed.In(&syncs[i], id) })
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, of...)
+	}
+	return all, nil
 }
 
 // tell fills in the rows, the verdict and what happened.
@@ -221,7 +246,7 @@ func showPersonNow(c *call) error {
 		if t.Entry == nil || t.Entry.ContactID == "" || now[t.Entry.ContactID] != nil {
 			continue
 		}
-		t.Remote, t.RemoteErr = c.d.Inquiry.Contact(ctx, t.Entry.ContactID)
+		t.AskOwlat(ctx, t.Entry.ContactID, c.d.Inquiry)
 		if c.r.Context().Err() != nil {
 			return c.r.Context().Err()
 		}
@@ -239,10 +264,11 @@ type nowView struct {
 	Says    string
 	Changed time.Time // when the contact was last changed; zero: not known
 	Differs []string  // how it differs from what the ledger has
+	Topics  []string  // on which topics the contact is, as far as that can be read
 }
 
 func newNowView(t *explain.Tale, at time.Time) *nowView {
-	v := &nowView{Asked: at}
+	v := &nowView{Asked: at, Topics: story.OnNow(t)}
 	switch {
 	case t.Deleted():
 		v.Says = "Owlat has no such contact any more."

@@ -17,6 +17,8 @@ import (
 	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/kept"
+	"owlatsync/reconcile/step"
 )
 
 // folk is a deployment with a ledger of people: one who left, some whose rows fail, and one whose mail bounced.
@@ -25,7 +27,9 @@ type folk struct {
 	*stands
 	t          *testing.T
 	syncs      []config.Sync
-	contact    *owlat.Contact  // what Owlat has of any contact; nil: none
+	contact    *owlat.Contact            // what Owlat has of any contact; nil: none
+	members    *owlat.ContactPreferences // nil: there is no secret to ask with
+	membersErr error
 	refuses    error           // why Owlat does not say what it has; nil: it does
 	asked      int             // how often
 	rows       []owlatsync.Row // of the source of users
@@ -48,6 +52,10 @@ func (l ledgerOfFolk) LastFeedback(ctx context.Context) (time.Time, error) {
 	return l.rows.LastFeedback(ctx)
 }
 
+func (l ledgerOfFolk) Run(ctx context.Context, id int64) (*ledger.Run, error) {
+	return l.rows.Run(ctx, id)
+}
+
 func (f *folk) Configured() []config.Sync { return f.syncs }
 
 func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
@@ -59,6 +67,10 @@ func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
 		return nil, &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: http.StatusNotFound, Message: "no such contact"}
 	}
 	return f.contact, nil
+}
+
+func (f *folk) Members(context.Context, string) (*owlat.ContactPreferences, error) {
+	return f.members, f.membersErr
 }
 
 func (f *folk) Read(_ context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {
@@ -87,7 +99,7 @@ func newFolk(t *testing.T, w *world) *folk {
 		{Name: "web"},
 	}}
 	f.stands.more = func(d *api.Deployment) {
-		d.Service, d.Rows, d.Inquiry, d.Outbox = serviceOfFolk{f.stands}, f.Ledger, f, f.Ledger
+		d.Service, d.Rows, d.Inquiry, d.Outbox, d.Decisions = serviceOfFolk{f.stands}, f.Ledger, f, f.Ledger, f.Ledger
 		d.Ledger = ledgerOfFolk{d.Ledger.(*shelf), f.Ledger}
 	}
 	f.put("users", &ledger.Entry{
@@ -135,6 +147,33 @@ func (f *folk) hear(number byte, news ledger.News) int64 {
 		f.t.Fatal(err)
 	}
 	return id
+}
+
+// planItem is an item of a plan.
+func planItem(phase step.Phase, key, email string, changes ...owlatsync.Change) ledger.PlanItem {
+	return kept.Item(&step.Step{Phase: phase, Outcome: owlatsync.Updated, Row: &step.Row{Key: key, Email: email}, Entry: &ledger.Entry{}, Changes: changes}, 0)
+}
+
+// holds holds a run of a sync, whose plan has the items, and returns its number.
+func (f *folk) holds(sync string, items ...ledger.PlanItem) (run int64) {
+	f.t.Helper()
+	lock, err := f.Acquire(f.t.Context(), ledger.Claim{Purpose: "test"})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if run, err = lock.BeginRun(f.t.Context(), ledger.Run{Sync: sync, Mode: ledger.ModeRun, Started: noon}); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := lock.KeepPlan(f.t.Context(), run, items); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := lock.EndRun(f.t.Context(), ledger.Ending{Run: ledger.Run{ID: run, Status: ledger.StatusHeld, PlanForm: step.Form, Started: noon, Finished: noon}}); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		f.t.Fatal(err)
+	}
+	return run
 }
 
 // leaves has Ada leave the newsletter, which could not be told elsewhere.

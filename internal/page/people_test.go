@@ -17,6 +17,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 func newPeople(t *testing.T) (*world, *folk) {
@@ -84,8 +85,8 @@ func TestPeopleAreFound(t *testing.T) {
 		"2":                {"bob@example.com", "users : The row fails, and is not tried again", "Owlat does not have the topic. Correct its id", "web , row"}, // both of his rows
 		"BOB@example.com":  {"The row fails", "users , row 2", "web , row bob@example.com"},
 		"1":                {"Rows of several syncs have this key", "ada@example.com", "other@example.com"},
-		"no " + nasty:      {"The ledger has no row with this key"},
-		"nobody":           {"The ledger has no row with this key or address", "nothing was ever sent"},
+		"no " + nasty:      {"Nothing is known of this key"},
+		"nobody":           {"Nothing is known of this key or address", "nothing was ever sent"},
 		"dan@example.com":  {"A mail to the address came back for good", "If the mailbox works again, lift the suppression.", "Lift the suppression…", "(hard bounce)"},
 		"gone@example.com": {"asked to forget the person"},
 		nasty:              {"The row fails, and later runs try it again: no answer in time", "If it stays, look at the deployment"},
@@ -109,6 +110,29 @@ func TestPeopleAreFound(t *testing.T) {
 
 func containsAll(text string, all []string) bool {
 	return !slices.ContainsFunc(all, func(want string) bool { return !strings.Contains(text, want) })
+}
+
+// TestAPlanThatWaits is told of whom it is about, also of somebody of whom nothing else is known.
+func TestAPlanThatWaits(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	run := f.holds("users", planItem(step.Update, "1", "ada@example.com", owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: "news"}),
+		planItem(step.Create, "new", "new@example.com", owlatsync.Change{Kind: owlatsync.CreateContact, To: "new@example.com"}, owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", To: nasty}))
+	b := w.browser()
+	b.signIn("ada", password)
+	link := fmt.Sprintf(`<a href="/runs/%d">`, run)
+	for word, want := range map[string]string{"1": "take off topic news (when newsletter)", "ada@example.com": "take off topic news", "new": "create new@example.com", "NEW@example.com": "create new@example.com"} {
+		got := b.find(word)
+		if got.status != http.StatusOK || !strings.Contains(got.body, link) || strings.Count(got.body, want) != 1 {
+			t.Errorf("%s: %d %s", word, got.status, words(got.body))
+		}
+		harmless(t, word, got.body)
+	}
+	for _, word := range []string{"bob@example.com", "2", "nobody"} {
+		if got := b.find(word); strings.Contains(got.body, "waits for approval") {
+			t.Errorf("%s: %s", word, words(got.body))
+		}
+	}
 }
 
 // TestWhoMaySeePeople: operators, with an id that this page made for this deployment.
@@ -135,8 +159,11 @@ func TestWhoMaySeePeople(t *testing.T) {
 	if got := viewer.get("/"); strings.Contains(got.body, `href="/people"`) || !strings.Contains(got.body, `href="/failures"`) {
 		t.Error("a viewer is led to people, or not to failures")
 	}
-	other := person.NewSealer()
-	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.Seal("", person.Subject{Word: "1"}), New(Parts{}).marks.Seal("", person.Subject{Word: "1"})} {
+	other, err := person.NewSealer([]byte("another"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"x", "%3Cscript%3E", strings.Repeat("A", 200), other.Seal("", person.Subject{Word: "1"})} {
 		if got := b.get("/people/" + id); got.status != http.StatusNotFound || !strings.Contains(got.body, "Search for the person again") {
 			t.Errorf("%s: %d", id, got.status)
 		}
@@ -168,6 +195,16 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	f.contact.LastName = ""
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has the contact as it is recorded here.") {
 		t.Error("an equal contact is not told as such")
+	}
+	f.members = &owlat.ContactPreferences{Topics: []owlat.TopicPreference{{ID: "t0123456789", Name: nasty, Subscribed: true}}}
+	got = b.send(path, path+"/now")
+	if said := words(got.body); !strings.Contains(said, ": on it.") {
+		t.Errorf("the memberships are not told: %s", said)
+	}
+	harmless(t, "memberships", got.body)
+	f.members, f.membersErr = nil, &owlat.PreferencesError{Reason: owlat.ReasonInvalidSignature, Status: http.StatusOK}
+	if got := b.send(path, path+"/now"); !strings.Contains(words(got.body), "could not be read: owlat:") {
+		t.Errorf("a wrong secret is not told: %s", words(got.body))
 	}
 	f.contact = nil
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has no such contact any more.") {
@@ -277,8 +314,8 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 	b.signIn("ada", password)
 	for word, want := range map[string][]string{
 		"ada@example.com": {"users , row 1 It can be sent.", "line 2 · ADA@example.com", "newsletter: no", "Why they get mail, or not"},
-		"nonsense":        {"users , row 77 It cannot be sent: the address has no @", "newsletter: yes", "Correct it in the source", "The ledger has no row with this key"},
-		"78":              {"It can be sent, and the ledger does not know it yet"},
+		"nonsense":        {"users , row 77 It cannot be sent: the address has no @", "newsletter: yes", "Correct it in the source", "Nothing is known of this key"},
+		"78":              {"It can be sent, and no run has met it yet"},
 		"nobody":          {"No source has a row with this key or address."},
 	} {
 		path := b.find(word).path

@@ -13,10 +13,12 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/rowlist"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/standing"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 // runRoutes are the addresses of runs, and of what is done with them.
@@ -27,6 +29,8 @@ var runRoutes = []route{
 	{method: http.MethodGet, path: "/runs/{id}", role: config.Viewer, of: showRun},
 	{method: http.MethodGet, path: "/runs/{id}/live", role: config.Viewer, of: follow},
 	{method: http.MethodGet, path: "/runs/{id}/decisions.csv", role: config.Viewer, of: downloadDecisions},
+	{method: http.MethodGet, path: "/runs/{id}/plan", role: config.Viewer, of: showPlan},
+	{method: http.MethodGet, path: "/runs/{id}/plan.csv", role: config.Viewer, of: downloadPlan},
 	{method: http.MethodGet, path: "/runs/{id}/{order}", role: config.Operator, of: confirm},
 	{method: http.MethodPost, path: "/runs/{id}/{order}", role: config.Operator, of: carryOut},
 }
@@ -135,15 +139,29 @@ type runPage struct {
 	Sync        string
 	SyncAddress string
 	Status      ledger.Status
-	Review      bool // the run was asked to show its plan first
+	Says        string // how it is, in a sentence, where the status does not say it; empty: nothing more
 	Facts       []telling.Fact
 	Outcomes    []telling.Fact
+	Unsendable  *unsendableView // nil: every row that it read could be sent
 	Guards      []owlatsync.Hit
-	Held        *heldView // nil: it is not held
-	Live        *liveView // nil: it has ended
+	Held        *heldView  // nil: it is not held
+	Later       *laterView // nil: no other run took its place
+	Live        *liveView  // nil: it has ended
 	Operator    bool
 	May         []link // what the viewer may do with it
-	Decisions   decisionsView
+	Decisions   rowlist.Decisions
+}
+
+// laterView is the run that took the place of one that was held.
+type laterView struct {
+	Run     int64 // 0: it is not known any more
+	Address string
+}
+
+// unsendableView is the rows that a run read and could not send. The ledger has their number alone.
+type unsendableView struct {
+	Count  int
+	Latest bool // no later run has read the source
 }
 
 func showRun(c *call) error {
@@ -153,7 +171,7 @@ func showRun(c *call) error {
 	}
 	address := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
 	v := runPage{
-		Run: newRunView(c.base, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Review: r.Mode == ledger.ModeReview,
+		Run: newRunView(c.base, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Says: telling.Waits(&r),
 		Guards: r.Guards, Facts: telling.Facts(&r), Outcomes: telling.Outcomes(r.Report), Operator: c.who.May(config.Operator),
 	}
 	switch r.Status {
@@ -168,16 +186,67 @@ func showRun(c *call) error {
 	case ledger.StatusQueued, ledger.StatusRunning, ledger.StatusWaiting:
 		v.Live = &liveView{Address: address + "/live", Snapshot: telling.Now(c.d, &r)}
 		v.May = append(v.May, link{Text: "Cancel", Address: address + "/cancel"})
+	case ledger.StatusSuperseded, ledger.StatusApproved:
+		if v.Later, err = (ofRun{c}).later(&r); err != nil {
+			return err
+		}
 	}
 	if !v.Operator {
 		v.May = nil
 	}
-	if v.Decisions, err = (ofRun{c}).decisions(&r, address); err != nil {
+	if v.Unsendable, err = (ofRun{c}).unsendable(&r); err != nil {
+		return err
+	}
+	if v.Decisions, err = rowlist.ListDecisions(c.r.Context(), (ofRun{c}).rows(&r, address)); err != nil {
 		return err
 	}
 	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), v)
 	return nil
 }
+
+// candidates is how many later runs are looked at for the one that took the place of another.
+const candidates = 100
+
+// later returns the run that took the place of one that was held. Runs of a sync come one after the other, so whichever began no earlier is later.
+func (c ofRun) later(held *ledger.Run) (*laterView, error) {
+	briefs, err := c.d.Ledger.Briefs(c.r.Context(), held.Sync, held.Started, mostRunsBack)
+	if err != nil {
+		return nil, err
+	}
+	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool {
+		return b.ID == held.ID || b.Finished.IsZero() || b.Started.Before(held.Started)
+	})
+	slices.SortFunc(briefs, func(a, b ledger.Brief) int { return cmp.Or(a.Finished.Compare(b.Finished), cmp.Compare(a.ID, b.ID)) })
+	for _, b := range briefs[:min(candidates, len(briefs))] {
+		r, err := c.d.Ledger.Run(c.r.Context(), b.ID)
+		if errors.Is(err, ledger.ErrNoRun) {
+			continue // it was pruned meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if reconcile.TookPlace(r, held) {
+			return &laterView{r.ID, c.base + "/runs/" + strconv.FormatInt(r.ID, 10)}, nil
+		}
+	}
+	return &laterView{}, nil
+}
+
+// unsendable counts the rows that a run could not send.
+func (c ofRun) unsendable(r *ledger.Run) (*unsendableView, error) {
+	if r.Report == nil || r.Report.Unsendable() == 0 {
+		return nil, nil
+	}
+	v := &unsendableView{Count: r.Report.Unsendable()}
+	runs, err := c.d.Ledger.Runs(c.r.Context(), r.Sync, listedRuns)
+	if i := slices.IndexFunc(runs, hasRead); i >= 0 {
+		v.Latest = runs[i].ID == r.ID
+	}
+	return v, err
+}
+
+// hasRead reports whether a run has read its source to the end.
+func hasRead(r ledger.Run) bool { return r.Report != nil && r.Summary != nil }
 
 // heldView is what somebody needs who decides about a held run.
 type heldView struct {
@@ -185,7 +254,7 @@ type heldView struct {
 	Plan    planView
 	Earlier []planView // the plans of the runs before it, newest first
 	Samples []telling.Sample
-	Kept    bool // a plan is kept
+	List    string // where every change of the plan is listed; empty: nowhere
 }
 
 // planView is a plan in sums.
@@ -200,7 +269,7 @@ type planView struct {
 const plansBeside, plansLookedAt = 10, 40
 
 func (c ofRun) newHeldView(r *ledger.Run) (*heldView, error) {
-	v := &heldView{Kept: r.PlanForm != 0}
+	v := &heldView{}
 	if err := reconcile.Approvable(*r); err != nil {
 		v.Refused = sentence(err.Error())
 	}
@@ -214,7 +283,10 @@ func (c ofRun) newHeldView(r *ledger.Run) (*heldView, error) {
 			v.Earlier = append(v.Earlier, p)
 		}
 	}
-	v.Samples, err = c.samples(r)
+	if r.PlanForm == step.Form {
+		v.List = v.Plan.Address + "/plan"
+	}
+	v.Samples, err = rowlist.Samples(c.r.Context(), c.rows(r, v.List))
 	return v, err
 }
 

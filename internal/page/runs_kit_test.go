@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
+	"owlatsync/reconcile/kept"
 	"owlatsync/reconcile/progress"
 	"owlatsync/reconcile/step"
 )
@@ -27,6 +28,8 @@ type works struct {
 	ledger *memory.Ledger
 	hub    *events.Hub
 	desk   turns.Desk
+
+	settles map[int64]ledger.Status // of the runs that the next ended one settles
 
 	mu       sync.Mutex
 	personal bool
@@ -131,7 +134,8 @@ func newWorks(t *testing.T, w *world) *works {
 		k.hub.Close()
 		_ = k.ledger.Close()
 	})
-	w.own = &api.Deployment{Service: k, Desk: k.desk, Hub: k.hub, Ledger: alive{k.ledger}, Decisions: k.ledger}
+	of := &folk{syncs: []config.Sync{{Name: nasty, Topics: []config.Topic{{ID: "news", When: "newsletter"}}}, {Name: "leads"}}}
+	w.own = &api.Deployment{Service: k, Desk: k.desk, Hub: k.hub, Ledger: alive{k.ledger}, Decisions: k.ledger, Inquiry: of}
 	return k
 }
 
@@ -139,7 +143,7 @@ func newWorks(t *testing.T, w *world) *works {
 func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 	w.t.Helper()
 	report := owlatsync.NewReport(nasty, "")
-	report.Rows, report.Outcomes[owlatsync.Created], report.Requests = 12345, 1234, owlatsync.RequestCounts{Total: 4321, Writes: 4000, RateLimited: 7}
+	report.Rows, report.Outcomes[owlatsync.Created], report.Outcomes[owlatsync.Invalid], report.Requests = 12345, 1234, 17, owlatsync.RequestCounts{Total: 4321, Writes: 4000, RateLimited: 7}
 	sum := &owlatsync.Summary{Rows: 12345, Creates: 1111, Removals: 222, TopicAdds: 333, Requests: 4444, Outcomes: map[owlatsync.Outcome]int{owlatsync.Updated: 55}}
 	err := w.under(func(k ledger.Lock) (err error) {
 		at := w.ledger.Now()
@@ -155,17 +159,39 @@ func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 		run := ledger.Run{ID: id, Mode: ledger.ModeRun, Started: at, Finished: at.Add(3 * time.Second), Status: status, Report: report, Summary: sum}
 		if status == ledger.StatusHeld {
 			run.PlanForm, run.Message, run.Guards = step.Form, nasty, []owlatsync.Hit{{Guard: owlatsync.GuardRemovals, Reason: nasty}}
-			body := `{"outcome":"created","changes":[{"kind":"create","to":"ada@example.com"},{"kind":"set","field":"firstName","to":"<script>alert(1)</script>"}],"events":["signed up"]}`
-			if err := k.KeepPlan(w.t.Context(), id, []ledger.PlanItem{{Key: "4711", Body: []byte(body)}, {Key: "ada@example.com", Order: 1, Body: []byte(body)}, {Phase: 5, Key: "4711", Body: make([]byte, 8)}}); err != nil {
+			if err := k.KeepPlan(w.t.Context(), id, heldPlan()); err != nil {
 				return err
 			}
 		}
-		return k.EndRun(w.t.Context(), ledger.Ending{Run: run})
+		return k.EndRun(w.t.Context(), ledger.Ending{Run: run, Settled: w.settles})
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return id
+}
+
+// heldPlan is a plan of 213 steps: two contacts to be created, 210 to be put on a topic, and one to be taken off it.
+func heldPlan() (items []ledger.PlanItem) {
+	var sample kept.Sampling
+	add := func(phase step.Phase, key, email string, changes ...owlatsync.Change) {
+		s := &step.Step{Phase: phase, Outcome: owlatsync.Updated, Row: &step.Row{Key: key, Email: email}, Entry: &ledger.Entry{}, Changes: changes}
+		if changes[0].Kind == owlatsync.CreateContact {
+			s.Outcome, s.Events = owlatsync.Created, []ledger.EventMark{{Name: "signed up", State: ledger.EventDue}}
+		}
+		item := kept.Item(s, 0)
+		sample.Take(s, item)
+		items = append(items, item)
+	}
+	for _, key := range []string{"4711", "ada@example.com"} {
+		add(step.Create, key, "ada@example.com", owlatsync.Change{Kind: owlatsync.CreateContact, Field: "email", To: "ada@example.com"},
+			owlatsync.Change{Kind: owlatsync.SetField, Field: "firstName", To: nasty})
+	}
+	for i := range 210 {
+		add(step.Update, fmt.Sprint("many", i), fmt.Sprintf("many%d@example.com", i), owlatsync.Change{Kind: owlatsync.AddTopic, Topic: "news"})
+	}
+	add(step.Withdraw, "1", "one@example.com", owlatsync.Change{Kind: owlatsync.RemoveTopic, Topic: "news"})
+	return append(items, sample.Items...)
 }
 
 // line is a line of history of a row, which fails if there is a category.

@@ -27,6 +27,17 @@ func has(t *testing.T, what string, got reply, wants ...string) {
 	}
 }
 
+// next returns where a link of a page leads to.
+func next(t *testing.T, page reply, text string) string {
+	t.Helper()
+	before, _, found := strings.Cut(page.body, ">"+text+"<")
+	if !found {
+		t.Fatalf("no %q in\n%s", text, page.body)
+	}
+	link, _, _ := strings.Cut(before[strings.LastIndex(before, `href="`)+6:], `"`)
+	return strings.ReplaceAll(link, "&amp;", "&")
+}
+
 func TestARunAfterwards(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator), accountOf("wall", config.Viewer))
@@ -43,26 +54,29 @@ func TestARunAfterwards(t *testing.T) {
 	b.signIn("ada", password)
 	viewer.signIn("wall", password)
 	at := fmt.Sprintf("/runs/%d", id)
-	has(t, "a run", b.get(at), "failed rows", "12,345", "1,234", "4,321", "Refused by the rate limit", ">3s<", ">4711<", "topic added", "ada@example.com", "timed out", ">timeout<", "many94", "!many95", "More decisions", "Download as CSV",
+	has(t, "a run", b.get(at), "failed rows", "12,345", "1,234", "4,321", "too many came at once", ">3s<", ">4711<", "topic added", "ada@example.com", "timed out", "no answer in time", "many94", "!many95", "More rows", "Download as CSV",
 		"!Approve", "!Cancel")
 	has(t, "what was created", b.get(at+"?what=created"), ">4711<", "!news", "!many1")
 	has(t, "one row", b.get(at+"?key=4711"), ">4711<", "news", "!many1")
 	has(t, "what was taken", b.get(at+"?category=taken"), "alert(1)", "!timed out", "!many1")
-	has(t, "nothing is so", b.get(at+"?key=nobody"), "No decision is so")
+	has(t, "nothing is so", b.get(at+"?key=nobody"), "It did nothing of that kind")
 	has(t, "what is no such thing", b.get(at+"?what="+url.QueryEscape(nasty)+"&after=x"), ">4711<")
 	next := b.get(at + "?what=" + url.QueryEscape("topic removed"))
 	for _, want := range []string{"many100", "many200"} {
-		_, rest, found := strings.Cut(next.body, "#decisions\">More decisions")
+		_, rest, found := strings.Cut(next.body, "#decisions\">More rows")
 		if !found {
 			t.Fatalf("no more decisions after %s:\n%s", rest, next.body)
 		}
 		before := next.body[:len(next.body)-len(rest)]
 		link := before[strings.LastIndex(before, `href="`)+6:]
 		next = b.get(strings.ReplaceAll(link[:strings.Index(link, "#")], "&amp;", "&"))
-		has(t, "the next ones", next, want, "The first decisions")
+		has(t, "the next ones", next, want, "From the beginning")
 	}
 	// Keys that are addresses are the operators', and all keys of a sync whose keys are addresses.
-	has(t, "a viewer", viewer.get(at), ">4711<", "!ada@example.com", "hidden", `name="key"`)
+	has(t, "a viewer", viewer.get(at), ">4711<", "!ada@example.com", "hidden", `name="key"`, "An operator can have the source read", "!Read the source")
+	has(t, "what could not be sent", b.get(at), "list the rows that cannot be sent (17)", "topic added", "<bdi>news</bdi> <span class=\"why\">(<bdi>when newsletter</bdi>)")
+	k.ended(ledger.StatusOK)
+	has(t, "what could not be sent then", b.get(at), "Which rows could not be sent (17) is not known any more", "!Read the source")
 	read := func(b *browser, query string) (rows [][]string) {
 		t.Helper()
 		got := b.get(at + "/decisions.csv" + query)
@@ -131,7 +145,41 @@ func TestAHeldRun(t *testing.T) {
 	at := func(id int64, order string) string { return fmt.Sprintf("/runs/%d%s", id, order) }
 	has(t, "the overview", b.get("/"), fmt.Sprintf(`href="/runs/%d"`, first))
 	has(t, "a held run", b.get(at(second, "")), "Why it is held", "removals", "1,111", "4,444", `href="/runs/1"`, "Contacts that would be created", "ada@example.com", "signed up", "Approve", "Dismiss", "!Cancel")
-	has(t, "a viewer", viewer.get(at(second, "")), "1,111", "4711", "!ada@example.com", "!Approve", "!Dismiss")
+	has(t, "a viewer", viewer.get(at(second, "")), "1,111", "4711", "!ada@example.com", "!Approve", "!Dismiss", "create a contact, set firstName", "Every change of the plan")
+	plan := at(second, "/plan")
+	has(t, "its plan", b.get(plan), ">1<", "one@example.com", "take off topic news (when newsletter)", "many98<", "!many99<", "More rows", "/people/", "!From the beginning")
+	has(t, "the next rows", b.get(next(t, b.get(plan), "More rows")), "many99<", "many198<", "!many98<", "From the beginning")
+	has(t, "the last rows", b.get(next(t, b.get(next(t, b.get(plan), "More rows")), "More rows")), "many209<", "alert(1)", "send the event signed up", "!More rows")
+	has(t, "what is created", b.get(plan+"?kind=create"), "4711", "!many", "!More rows", "plan.csv?kind=create")
+	has(t, "one row", b.get(plan+"?key=many7"), "many7@example.com", "!many8@")
+	has(t, "nothing is so", b.get(plan+"?kind=delete"), "Nothing of the plan is so")
+	has(t, "what is no such thing", b.get(plan+"?kind="+url.QueryEscape(nasty)+"&after=x.1"), ">1<")
+	has(t, "the plan for a viewer", viewer.get(plan+"?kind=create"), "4711", "create a contact, set firstName", "!ada@", "!alert(1)</bdi></td>", "!/people/", `name="key"`)
+	file := func(b *browser, query string) (rows [][]string) {
+		t.Helper()
+		got := b.get(plan + ".csv" + query)
+		rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
+		if err != nil || !strings.Contains(got.header.Get("Content-Disposition"), "run-3-plan.csv") {
+			t.Fatalf("%v, %+v", err, got)
+		}
+		return rows
+	}
+	if rows := file(b, ""); len(rows) != 214 || !slices.Equal(rows[1][1:5], []string{"1", "one@example.com", "remove_topic", "take off topic news (when newsletter)"}) || rows[212][3] != "create event" {
+		t.Errorf("%d rows: %q", len(rows), rows[:3])
+	}
+	if rows := file(viewer, "?kind=create"); len(rows) != 3 || rows[1][1] != "4711" || rows[2][1] != "" || rows[1][2] != "" || strings.Contains(rows[1][4], "alert") {
+		t.Errorf("a viewer has %q", rows)
+	}
+	k.mu.Lock()
+	k.personal = true
+	k.mu.Unlock()
+	has(t, "a viewer of persons", viewer.get(plan), "!many", "hidden", `!name="key"`)
+	if got := viewer.get(plan + "?key=many7"); got.status != http.StatusForbidden {
+		t.Errorf("a viewer may ask for a person: %d", got.status)
+	}
+	k.mu.Lock()
+	k.personal = false
+	k.mu.Unlock()
 	has(t, "the question", b.get(at(second, "/approve")), "Approve run 3?", "1,111 contacts", "222 contacts", "333 contacts", "4,444 requests", "alert(1)")
 	has(t, "the other question", b.get(at(first, "/dismiss")), "Dismiss run 2?", "1,111 contacts", "The plan is dropped")
 	for _, order := range []string{"/approve", "/dismiss"} {
@@ -145,17 +193,26 @@ func TestAHeldRun(t *testing.T) {
 	if got := b.get(at(second, "/cancel")); got.status != http.StatusConflict || !strings.Contains(got.body, "can be dismissed") {
 		t.Errorf("cancel what is held: %d", got.status)
 	}
-	has(t, "dismissed", b.send(at(first, "/dismiss"), at(first, "/dismiss")), "dismissed", "!Approve")
+	has(t, "dismissed", b.send(at(first, "/dismiss"), at(first, "/dismiss")), "dismissed", "!Approve", "Why it was held", "!Why it is held")
+	if got := b.get(at(first, "/plan")); got.status != http.StatusNotFound || !strings.Contains(got.body, "not held") {
+		t.Errorf("the plan of a run that is not held: %d", got.status)
+	}
 	if got := b.send(at(second, ""), at(first, "/dismiss")); got.status != http.StatusConflict {
 		t.Errorf("dismissed twice: %d", got.status)
 	}
 	has(t, "the overview after that", b.get("/"), fmt.Sprintf(`!href="/runs/%d"`, first), fmt.Sprintf(`href="/runs/%d"`, second))
 	has(t, "approved", b.send(at(second, "/approve"), at(second, "/approve")), "Run 4 of")
 	k.until(second, ledger.StatusApproved)
+	has(t, "what became of it", b.get(at(second, "")), `<a href="/runs/4">Run 4</a> applied its plan`, "Why it was held", "!Its plan beside")
 	if got := b.send("/", at(second, "/dismiss")); got.status != http.StatusConflict {
 		t.Errorf("dismissed what was approved: %d", got.status)
 	}
 	k.audited("ada dismiss 2", "ada approve 3")
+	third := k.ended(ledger.StatusHeld)
+	k.ended(ledger.StatusStopped)
+	k.settles = map[int64]ledger.Status{third: ledger.StatusSuperseded}
+	k.ended(ledger.StatusOK)
+	has(t, "superseded", b.get(at(third, "")), `<a href="/runs/7">Run 7</a> took its place`, "Why it was held", "!Why it is held", "!Its plan beside")
 }
 
 func TestOrdersOnASync(t *testing.T) {

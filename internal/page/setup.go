@@ -29,7 +29,7 @@ func showNoDeployment(c *call) error {
 	c.show(http.StatusOK, "setup", "Set up", help{Title: "No deployment yet", Steps: []helpStep{
 		{Do: "Write the first deployment into the configuration of the service, or into a file of the folder that it names:",
 			Lines: "deployments:\n  acme:\n    owlat: {url: \"https://acme.convex.site\", api_key: \"${ACME_API_KEY}\"}\n    " + strings.ReplaceAll(syncLines, "\n", "\n    ")},
-		{Do: "See whether the source, Owlat and the ledger can be reached:", Command: "owlat-sync check --deployment acme"},
+		{Do: "See whether the source, Owlat and the records of owlat-sync (the ledger) can be reached:", Command: "owlat-sync check --deployment acme"},
 		{Do: "Let the service read its configuration again:", Command: serviceReads, Then: "The deployment will stand here."},
 	}})
 	return nil
@@ -40,7 +40,7 @@ func noSync(deployment string) *help {
 	return &help{Title: "No sync yet", Steps: []helpStep{
 		{Do: "Let owlat-sync look at your database, and propose a configuration:", Command: "owlat-sync init \"postgres://app@db.example/app\"", Then: "Or write a sync yourself:"},
 		{Do: "A sync in the configuration looks like this:", Lines: syncLines},
-		{Do: "See whether the source, Owlat and the ledger can be reached:", Command: commandOf("check", deployment)},
+		{Do: "See whether the source, Owlat and the records of owlat-sync (the ledger) can be reached:", Command: commandOf("check", deployment)},
 		{Do: "Let the service read its configuration again:", Command: serviceReads, Then: "The sync will stand here."},
 	}}
 }

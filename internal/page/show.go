@@ -37,7 +37,7 @@ func parsePages() map[string]*template.Template {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html", "templates/runrows.html"))
 	}
 	for _, name := range []string{
-		"audit", "deployments", "error", "login", "noaccount", "overview", "setup", "people", "person", "forget", "lift", "failures", "unsendable", "feedback",
+		"audit", "deployments", "error", "login", "noaccount", "plan", "overview", "setup", "people", "person", "forget", "lift", "failures", "unsendable", "feedback",
 	} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html"))
 	}

@@ -51,7 +51,7 @@ func readUnsendable(c *call, sync config.Sync) error {
 // alone does something that is costly, unless it is being done already.
 func (p *Page) alone(do func() error) error {
 	if !p.reading.TryLock() {
-		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "a source, or the whole ledger, is being read for the page already", Hint: "try again in a moment"}
+		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "busy", Message: "a source, or all that is recorded, is being read for the page already", Hint: "try again in a moment"}
 	}
 	defer p.reading.Unlock()
 	return do()

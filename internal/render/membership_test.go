@@ -33,7 +33,7 @@ func TestWhatIsKnownOfAMembership(t *testing.T) {
 			`because the sync "shop" has put the contact on it, or may have`},
 	} {
 		sync := config.Sync{Topics: []config.Topic{{ID: "news", When: "news", Existing: tt.existing}}}
-		if got := (tale{&explain.Tale{Sync: sync, Entry: &ledger.Entry{}, Sibling: tt.sibling}}).membershipWords(&ledger.Membership{Topic: "news", State: tt.state}); !strings.Contains(got, tt.want) {
+		if got := (memberships{&explain.Tale{Sync: sync, Entry: &ledger.Entry{}, Sibling: tt.sibling}}).why(&ledger.Membership{Topic: "news", State: tt.state}); !strings.Contains(got, tt.want) {
 			t.Errorf("%s, %s: %q", tt.state, tt.existing, got)
 		}
 	}

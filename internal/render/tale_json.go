@@ -37,6 +37,8 @@ type taleTopic struct {
 	Asked   time.Time              `json:"asked_to_confirm,omitzero"` // when Owlat asked the person to confirm (double opt-in)
 	NoMail  bool                   `json:"no_second_mail,omitempty"`  // Owlat sent no mail for the latest add
 	Why     string                 `json:"why"`
+	Name    string                 `json:"name,omitempty"`  // of the topic, where Owlat told it
+	OnIt    *bool                  `json:"on_it,omitempty"` // whether the contact is on the topic now; absent: not known
 }
 
 type taleLine struct {
@@ -68,7 +70,9 @@ func newTaleJSON(t tale) taleJSON {
 		}
 		for i := range e.Memberships {
 			m := &e.Memberships[i]
-			j.Topics = append(j.Topics, taleTopic{m.Topic, m.State, m.Consent, m.At, m.Pending, m.Unmailed, t.membershipWords(m)})
+			topic := taleTopic{Topic: m.Topic, State: m.State, Consent: m.Consent, At: m.At, Asked: m.Pending, NoMail: m.Unmailed, Why: memberships(t).why(m)}
+			topic.Name, topic.OnIt = memberships(t).isOn(m.Topic)
+			j.Topics = append(j.Topics, topic)
 		}
 	}
 	for _, h := range t.History {

@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,9 @@ func TestTale(t *testing.T) {
 		FirstSeen: at, ChangedAt: at,
 		Memberships: []ledger.Membership{{Topic: "k57news", State: ledger.MemberAdded, Consent: true, At: at}},
 	}
+	left := new(*entry)
+	left.Fields = owlatsync.Texts{}
+	left.Memberships = append(slices.Clone(entry.Memberships), ledger.Membership{Topic: "k57gone", State: ledger.MemberOptedOut, At: at})
 	for _, test := range []struct {
 		name string
 		tale explain.Tale
@@ -52,6 +56,22 @@ func TestTale(t *testing.T) {
 			"in the source  row 9: anne@example.com, news yes",
 			"next run       rename: address ann@example.com -> anne@example.com (1 request)",
 			"               but a guard would hold the run: " + string(owlatsync.GuardRemovals) + ": too many",
+		}},
+		{"with memberships", explain.Tale{
+			Entry: left, Remote: &owlat.Contact{Email: "ann@example.com", UpdatedAt: at},
+			Members: &owlat.ContactPreferences{Topics: []owlat.TopicPreference{
+				{ID: "k57news", Name: "News\u202e"}, {ID: "k57offers", Name: "Offers", Subscribed: true}, {ID: "k57own", Subscribed: true}, {ID: "k57quiet", Name: "Quiet"},
+			}},
+		}, []string{
+			"first seen     " + when,
+			"contact        c7, created by this sync",
+			"               ann@example.com",
+			"standing       applied, last recorded " + when,
+			"in Owlat       as recorded here, last changed " + when,
+			`topics         k57news ("News\u202e"): put on it ` + when + `; the row's column "news" said yes; in Owlat now: not on it, so they have left since, or were taken off there`,
+			"               k57gone: the person left it (a webhook told so " + when + ") (the configuration does not have this topic any more); in Owlat now: there is no such topic any more",
+			"               k57offers (Offers): not decided yet; the next run that applies the row does; in Owlat now: on it",
+			"               k57own: on it in Owlat now; this sync has nothing to do with it",
 		}},
 		{"unknown to the ledger, and gone", explain.Tale{Planned: true}, []string{
 			"first seen     not recorded: no run has applied the row yet",

@@ -512,7 +512,7 @@ func (a *assault) crawl() {
 			to := next[0]
 			next = next[1:]
 			p := pattern(http.MethodGet, to)
-			if visits[p]++; visits[p] > 2 && (p != "GET /runs/{id}" || visits[p] > 4) {
+			if visits[p]++; visits[p] > 2 && (p != "GET /runs/{id}" || visits[p] > 8) {
 				continue
 			}
 			met[p] = true

@@ -11,13 +11,13 @@ import (
 	"owlatsync/internal/testdb"
 )
 
-// TestThePageOfTwoNodes: who signs in at one node is signed in at the other, which shows both, and takes its forms.
+// TestThePageOfTwoNodes: who signs in at one node is signed in at the other, which shows both, takes its forms, and knows the addresses of its persons.
 func TestThePageOfTwoNodes(t *testing.T) {
 	t.Parallel()
 	const password = "correct horse battery"
 	hash := account.Hash{Memory: 7 << 10, Passes: 1, Threads: 1}.Of(password)
 	h := newHouse(t)
-	h.configure("syncs: → ledger: "+testdb.Postgres(t)+"&schema=owlat_sync\nsyncs:", `stop_within: 10s → stop_within: 10s, accounts: [{name: ada, role: viewer, hash: "`+hash.Text()+`"}]`)
+	h.configure("syncs: → ledger: "+testdb.Postgres(t)+"&schema=owlat_sync\nsyncs:", `stop_within: 10s → stop_within: 10s, accounts: [{name: ada, role: operator, hash: "`+hash.Text()+`"}]`)
 	a := h.begin()
 	defer a.end()
 	b := h.begin()
@@ -46,6 +46,10 @@ func TestThePageOfTwoNodes(t *testing.T) {
 		at, text = show(browser.Get("http://" + b.at.Listen + "/"))
 		return at == "/" && strings.Count(text, ">alive<") == 2
 	})
+	person, _ := show(browser.PostForm("http://"+a.at.Listen+"/people", url.Values{"form": {form(text)}, "word": {"nobody@example.com"}}))
+	if at, text := show(browser.Get("http://" + b.at.Listen + person)); !strings.HasPrefix(at, "/people/") || !strings.Contains(text, "nobody@example.com") {
+		t.Errorf("the other node does not know the person at %s:\n%s", person, text)
+	}
 	if at, _ := show(browser.PostForm("http://"+b.at.Listen+"/logout", url.Values{"form": {form(text)}})); at != "/login" {
 		t.Errorf("signed out, at %s", at)
 	}

@@ -131,7 +131,7 @@ func (h *house) people() {
 	expect("unsendable", text, "Such rows: 2.", "nonsense", "counts instead")
 
 	lost, text := v.send("/people", "/people", "word", "nonsense")
-	expect("not known", text, "The ledger has no row with this key or address")
+	expect("not known", text, "Nothing is known of this key or address")
 	_, text = v.send(lost, lost+"/sources")
 	expect("in the source", text, "users , row 3 It cannot be sent:", "line 4 · nonsense · news: yes")
 

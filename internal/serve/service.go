@@ -64,6 +64,7 @@ type service struct {
 	front   *front
 	way     Way
 	nodes   func(context.Context) ([]roll.Node, error) // nil: this process works alone
+	secret  func(context.Context) ([]byte, error)      // nil: this process has its own
 
 	directory *directory
 	outcries  outcries
@@ -124,7 +125,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.api = api.New(api.Parts{
 		Directory: s.directory, Ready: s.ready, Gate: s.gate, Metrics: s.metrics.Handler(s.log), Version: s.o.Version, Log: s.log,
 		Astray: func(why api.Astray) { s.metrics.Astray(string(why)) },
-		Page:   page.New(page.Parts{Directory: s.directory, Gate: s.gate, Sessions: s.people, Version: s.o.Version, Log: s.log, Nodes: s.nodes}),
+		Page:   page.New(page.Parts{Directory: s.directory, Gate: s.gate, Sessions: s.people, Version: s.o.Version, Log: s.log, Nodes: s.nodes, Secret: s.secret}),
 	})
 	return nil
 }
@@ -169,7 +170,9 @@ func (s *service) newWay(ctx context.Context) (Way, error) {
 	}
 	s.metrics.Clock(t.db.Clock().Ahead)
 	s.nodes = func(ctx context.Context) ([]roll.Node, error) { return roll.Read(ctx, t.db.Pool(), t.db.Schema()) }
-	s.people.Share(shelf.New(t.db.Pool(), t.db.Schema()))
+	kept := shelf.New(t.db.Pool(), t.db.Schema())
+	s.people.Share(kept)
+	s.secret = kept.Secret
 	return t, nil
 }
 

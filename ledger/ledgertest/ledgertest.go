@@ -62,6 +62,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Dismissed", inService(service.Dismissed)},
 		{"LinesOfRun", inService(service.LinesOfRun)},
 		{"Briefs", inService(service.Briefs)},
+		{"PlanParts", inService(service.PlanParts)},
 		{"Mailbox", inService(service.Mailbox)},
 		{"Outbox", inService(service.Outbox)},
 		{"Audit", inService(service.Audit)},

@@ -66,19 +66,42 @@ func (m journal) runs(ctx context.Context, limit int, wanted func(*runState) boo
 // Plan implements ledger.Journal. It streams what was kept when it began.
 func (m journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
 	return stream(ctx, m.opening, func(s *store) (items []ledger.PlanItem) {
-		r, err := s.run(run)
-		if err != nil {
-			return nil
+		for _, placed := range s.planOf(run) {
+			items = append(items, placed.PlanItem)
 		}
-		for _, item := range r.plan {
-			item.Body, item.Addresses = bytes.Clone(item.Body), cloneFilled(item.Addresses)
-			items = append(items, item)
-		}
-		slices.SortStableFunc(items, func(a, b ledger.PlanItem) int {
-			return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Order, b.Order))
-		})
 		return items
 	})
+}
+
+// PlanPart implements ledger.Journal.
+func (m journal) PlanPart(ctx context.Context, want ledger.PlanPart) (items []ledger.PlacedItem, err error) {
+	err = m.use(ctx, "read plan of the ledger", func(s *store) error {
+		for _, item := range s.planOf(want.Run) {
+			if (want.Key == "" || item.Key == want.Key) && (want.Address == 0 || slices.Contains(item.Addresses, want.Address)) && (want.After == nil || comparePlaces(item.Place, *want.After) > 0) && (want.Limit < 1 || len(items) < want.Limit) {
+				items = append(items, item)
+			}
+		}
+		return nil
+	})
+	return items, err
+}
+
+// planOf returns the plan of a run in its order.
+func (s *store) planOf(run int64) (items []ledger.PlacedItem) {
+	r, err := s.run(run)
+	if err != nil {
+		return nil
+	}
+	for i, item := range r.plan {
+		item.Body, item.Addresses = bytes.Clone(item.Body), cloneFilled(item.Addresses)
+		items = append(items, ledger.PlacedItem{PlanItem: item, Place: ledger.PlanPlace{Phase: item.Phase, Order: item.Order, Number: int64(i)}})
+	}
+	slices.SortFunc(items, func(a, b ledger.PlacedItem) int { return comparePlaces(a.Place, b.Place) })
+	return items
+}
+
+func comparePlaces(a, b ledger.PlanPlace) int {
+	return cmp.Or(cmp.Compare(a.Phase, b.Phase), cmp.Compare(a.Order, b.Order), cmp.Compare(a.Number, b.Number))
 }
 
 // inbox implements ledger.Inbox.

@@ -9,10 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
-	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/runrow"
-	"owlatsync/ledger/postgres/internal/server"
 )
 
 // journal implements ledger.Journal.
@@ -67,56 +66,13 @@ func (j journal) runs(ctx context.Context, query string, args ...any) (runs []le
 	return reading(ctx, "runs", runs, err)
 }
 
-// planPage is how many items Plan reads at once.
-const planPage = 512
-
-// firstPlanPage and nextPlanPage find items of a run whose plan is kept: nobody sees what is left of any other.
-const (
-	planColumns = `SELECT phase, ord, seq, key, body, addresses FROM @plan WHERE deployment = $1 AND run = $2
-		AND EXISTS (SELECT 1 FROM @runs WHERE deployment = $1 AND id = $2 AND status IN ('running', 'waiting', 'held'))`
-	planOrder     = " ORDER BY phase, ord, seq LIMIT $3"
-	firstPlanPage = planColumns + planOrder
-	nextPlanPage  = planColumns + " AND (phase, ord, seq) > ($4, $5, $6)" + planOrder
-)
-
-// Plan streams the kept items of a held run by ascending Phase and Order, then in the order in which they were kept. All methods
-// may be called while it streams; an item kept meanwhile appears if its place is still to come.
+// Plan implements ledger.Journal.
 func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
-	return func(yield func(ledger.PlanItem, error) bool) {
-		query, args := firstPlanPage, []any{run, planPage}
-		for {
-			items, last, err := j.planPage(ctx, query, args)
-			if err != nil {
-				yield(ledger.PlanItem{}, fmt.Errorf("read plan of the ledger: %w", server.Explain(ctx, err)))
-				return
-			}
-			for _, item := range items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if len(items) < planPage {
-				return
-			}
-			query, args = nextPlanPage, []any{run, planPage, last.phase, last.order, last.seq}
-		}
-	}
+	return runform.Plan(ctx, run, j.PlanPart)
 }
 
-// planPlace is the place of an item in its plan.
-type planPlace struct{ phase, order, seq int64 }
-
-func (j journal) planPage(ctx context.Context, query string, args []any) (items []ledger.PlanItem, last planPlace, err error) {
-	err = j.query(ctx, query, args, func(rows pgx.Rows) error {
-		var item ledger.PlanItem
-		var addresses []byte
-		if err := rows.Scan(&last.phase, &last.order, &last.seq, &item.Key, &item.Body, &addresses); err != nil {
-			return err
-		}
-		item.Addresses = entry.DecodeHashes(addresses)
-		item.Phase, item.Order = int(last.phase), last.order
-		items = append(items, item)
-		return nil
-	})
-	return items, last, err
+// PlanPart implements ledger.Journal.
+func (j journal) PlanPart(ctx context.Context, want ledger.PlanPart) ([]ledger.PlacedItem, error) {
+	items, err := runrow.PlanPart(ctx, j.query, want)
+	return reading(ctx, "plan", items, err)
 }

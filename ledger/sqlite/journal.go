@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
+	"owlatsync/ledger/internal/runform"
 	"owlatsync/ledger/sqlite/internal/dbfile"
 )
 
@@ -95,53 +96,34 @@ func scanRun(rows *sql.Rows) (r ledger.Run, err error) {
 	return r, nil
 }
 
-// planPage is how many items Plan reads at once. A longer read transaction would keep SQLite from recycling its log while a run
-// applies the plan.
-const planPage = 512
-
-// Plan streams the kept items of a held run by ascending Phase and Order, then in the order in which they were kept. All methods
-// may be called while it streams; an item kept meanwhile appears if its place is still to come.
+// Plan implements ledger.Journal.
 func (j journal) Plan(ctx context.Context, run int64) iter.Seq2[ledger.PlanItem, error] {
-	return func(yield func(ledger.PlanItem, error) bool) {
-		var after *place
-		for {
-			items, last, err := j.planPage(ctx, run, after)
-			if err != nil {
-				yield(ledger.PlanItem{}, fmt.Errorf("read plan of the ledger: %w", dbfile.Explain(ctx, err)))
-				return
-			}
-			for _, item := range items {
-				if !yield(item, nil) {
-					return
-				}
-			}
-			if len(items) < planPage {
-				return
-			}
-			after = last
-		}
-	}
+	return runform.Plan(ctx, run, j.PlanPart)
 }
 
-// place is the place of an item in its plan.
-type place struct{ phase, order, seq int64 }
-
-func (j journal) planPage(ctx context.Context, run int64, after *place) ([]ledger.PlanItem, *place, error) {
-	query, args := "SELECT phase, ord, seq, key, body, addresses FROM plan WHERE run = ?1 AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND "+kept+") ", []any{run, planPage}
-	if after != nil {
-		query, args = query+"AND (phase, ord, seq) > (?3, ?4, ?5) ", append(args, after.phase, after.order, after.seq)
+// PlanPart implements ledger.Journal.
+func (j journal) PlanPart(ctx context.Context, want ledger.PlanPart) (items []ledger.PlacedItem, err error) {
+	if want.Limit < 1 {
+		want.Limit = -1
 	}
-	items, last := make([]ledger.PlanItem, 0, planPage), new(place)
-	err := j.query(ctx, query+"ORDER BY phase, ord, seq LIMIT ?2", args, func(rows *sql.Rows) error {
-		var item ledger.PlanItem
+	query := "SELECT phase, ord, seq, key, body, addresses FROM plan WHERE run = ?1 AND (?3 = '' OR key = ?3) AND (?4 IS NULL OR instr(addresses, ?4) % 8 = 1) AND EXISTS (SELECT 1 FROM runs WHERE id = ?1 AND " + kept + ") "
+	args := []any{want.Run, want.Limit, want.Key, entry.HashOrNull(want.Address)}
+	if want.After != nil {
+		query, args = query+"AND (phase, ord, seq) > (?5, ?6, ?7) ", append(args, want.After.Phase, want.After.Order, want.After.Number)
+	}
+	err = j.query(ctx, query+"ORDER BY phase, ord, seq LIMIT ?2", args, func(rows *sql.Rows) error {
+		var item ledger.PlacedItem
 		var addresses sql.RawBytes
-		if err := rows.Scan(&last.phase, &last.order, &last.seq, &item.Key, &item.Body, &addresses); err != nil {
+		if err := rows.Scan(&item.Place.Phase, &item.Place.Order, &item.Place.Number, &item.Key, &item.Body, &addresses); err != nil {
 			return err
 		}
 		item.Addresses = entry.DecodeHashes(addresses)
-		item.Phase, item.Order = int(last.phase), last.order
+		item.Phase, item.Order = item.Place.Phase, item.Place.Order
 		items = append(items, item)
 		return nil
 	})
-	return items, last, err
+	if err != nil {
+		return nil, fmt.Errorf("read plan of the ledger: %w", dbfile.Explain(ctx, err))
+	}
+	return items, nil
 }

@@ -10,10 +10,9 @@ import (
 	"owlatsync/ledger"
 )
 
-// Form is the version of what the ledger keeps of a held plan's steps: since 5 a hash of what each does, since 6 before them a few as
-// they are. It changes whenever what was
-// kept of an old step would mean something else.
-const Form = 6
+// Form is the version of what the ledger keeps of a held plan's steps: since 5 a hash of what each does, since 7 what it does, too (see package
+// kept). It changes whenever what was kept of an old step would mean something else.
+const Form = 7
 
 // Phase is the place of a step in the order of a run. Withdrawn consents come first and wait for nothing. Renames come before updates
 // and creations, because they free addresses that others need. What follows from a row's absence comes last (Invariant 4).

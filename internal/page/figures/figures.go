@@ -190,7 +190,7 @@ func (g grid) changes() chart.Plot {
 
 func (g grid) left() chart.Plot {
 	p := chart.Plot{
-		ID: "left", Title: "Rows that are not in step", Note: "Each run counts them again. So of several runs the one with the most of them is drawn.",
+		ID: "left", Title: "Rows that are not up to date", Note: "Each run counts them again. So of several runs the one with the most of them is drawn.",
 		Noun: "rows", Series: series(g, leaving), Empty: "The rows that failed, were invalid, duplicates or skipped will stand here.",
 	}
 	for i, runs := range g.runs {

@@ -32,7 +32,7 @@ func (g grid) requests(o Options) (requests, budget chart.Plot) {
 		requests.Series = append(requests.Series, s)
 	}
 	budget = chart.Plot{
-		ID: "budget", Title: "Share of the budget", Note: "Of the requests that the key allows in that time, those that this sync sent.", Form: chart.Area, Measure: chart.Percent,
+		ID: "budget", Title: "Share of the requests that Owlat allows", Note: "Of those that it allows in that time, those that this sync sent.", Form: chart.Area, Measure: chart.Percent,
 		Empty: "The share of the budget that the runs used will stand here.",
 	}
 	if o.PerSecond <= 0 {

@@ -141,7 +141,7 @@ func (p *Person) Verdict() story.Verdict {
 		return story.Suppressed(*p.Barred)
 	}
 	if len(p.Tales) == 0 {
-		return story.Verdict{Tone: story.Unknown, Says: "The ledger has no row with this address, but Owlat told of it.", Do: "If the source has the person, ask for a run, or look why the row cannot be sent."}
+		return story.Verdict{Tone: story.Unknown, Says: "No run has met a row with this address, but Owlat told of it.", Do: "If the source has the person, ask for a run, or look why the row cannot be sent."}
 	}
 	all := make([]story.Verdict, len(p.Tales))
 	for i, t := range p.Tales {
@@ -155,6 +155,23 @@ func (p *Person) Verdict() story.Verdict {
 	return v
 }
 
+// Keys returns the keys that rows of the person have in a sync, or may have.
+func (p *Person) Keys(sync config.Sync) (keys []string) {
+	for _, t := range append(slices.Clone(p.Tales), p.Choices...) {
+		if t.Sync.Name == sync.Name {
+			keys = append(keys, t.Key)
+		}
+	}
+	if p.Key != "" && p.Sync == sync.Name {
+		keys = append(keys, p.Key)
+	}
+	if p.Word != "" {
+		keys = append(keys, sync.RowKeys([]string{p.Word})[0])
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
 // Matcher finds the rows of a person in the source of one sync.
 type Matcher struct {
 	keys         []string
@@ -165,17 +182,14 @@ type Matcher struct {
 
 // Matcher returns what finds the person's rows.
 func (p *Person) Matcher(sync config.Sync) Matcher {
-	m := Matcher{Known: make(map[string]bool), keyIsAddress: sync.KeyIsAddress()}
+	m := Matcher{Known: make(map[string]bool), keyIsAddress: sync.KeyIsAddress(), keys: p.Keys(sync)}
 	for _, t := range append(slices.Clone(p.Tales), p.Choices...) {
 		if t.Sync.Name == sync.Name {
-			m.keys, m.Known[t.Key] = append(m.keys, t.Key), true
+			m.Known[t.Key] = true
 		}
 	}
-	if p.Key != "" && p.Sync == sync.Name && !m.Known[p.Key] {
-		m.keys = append(m.keys, p.Key)
-	}
 	if p.Word != "" {
-		m.keys, m.addresses = append(m.keys, sync.RowKeys([]string{p.Word})[0]), append(m.addresses, owlatsync.LowerAddress(p.Word))
+		m.addresses = append(m.addresses, owlatsync.LowerAddress(p.Word))
 	}
 	if p.Address != "" {
 		m.addresses = append(m.addresses, p.Address)

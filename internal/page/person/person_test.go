@@ -1,10 +1,13 @@
 package person_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"owlatsync"
@@ -101,9 +104,58 @@ func TestWhoIsMeantInASource(t *testing.T) {
 	}
 }
 
+func sealer(t *testing.T, secret string) person.Sealer {
+	t.Helper()
+	s, err := person.NewSealer([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestSealsFollowASecret that others share, and change with it within seconds; a page without one has its own.
+func TestSealsFollowASecret(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		secret, fails := []byte("first"), error(nil)
+		read := func(context.Context) ([]byte, error) { return secret, fails }
+		who := person.Subject{Word: "ada@example.com"}
+		node, restarted := person.NewSeals(read), person.NewSeals(read)
+		of := func(s *person.Seals) person.Sealer {
+			t.Helper()
+			one, err := s.Sealer(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return one
+		}
+		id := of(node).Seal("acme", who)
+		if got, ok := of(restarted).Open("acme", id); !ok || got != who {
+			t.Errorf("after a restart: %+v, %v", got, ok)
+		}
+		if _, ok := sealer(t, "first").Open("acme", id); !ok {
+			t.Error("the keys do not follow from the secret alone")
+		}
+		secret = []byte("after somebody was forgotten")
+		time.Sleep(3 * time.Second)
+		if _, ok := of(node).Open("acme", id); ok {
+			t.Error("an old id is opened by the new secret")
+		}
+		time.Sleep(3 * time.Second)
+		fails = errors.New("no database")
+		if _, err := node.Sealer(t.Context()); !errors.Is(err, fails) {
+			t.Errorf("without the secret: %v", err)
+		}
+		own, other := of(person.NewSeals(nil)), of(person.NewSeals(nil))
+		if _, ok := other.Open("acme", own.Seal("acme", who)); ok {
+			t.Error("two pages without a secret know each other's ids")
+		}
+	})
+}
+
 func TestSeals(t *testing.T) {
 	t.Parallel()
-	s, other := person.NewSealer(), person.NewSealer()
+	s, other := sealer(t, "one"), sealer(t, "other")
 	who := person.Subject{Sync: "users", Key: "ada@example.com"}
 	id := s.Seal("acme", who)
 	if got, ok := s.Open("acme", id); !ok || got != who || s.Seal("acme", who) != id {

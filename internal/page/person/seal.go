@@ -1,13 +1,18 @@
 package person
 
 import (
+	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"sync"
+	"time"
 )
 
 // Subject is whom an address of the page is about: a row, or whoever was searched for.
@@ -18,26 +23,71 @@ type Subject struct {
 }
 
 // Sealer makes ids of subjects that tell nothing to who reads them: proxies and browsers keep addresses, and a key may be an e-mail address. It is safe for
-// concurrent use. Another Sealer cannot open what this one has sealed.
+// concurrent use. Only a Sealer with the same secret can open what this one has sealed.
 type Sealer struct {
 	aead cipher.AEAD
 	mix  []byte
 }
 
-// NewSealer returns a sealer with a key of its own.
-func NewSealer() Sealer {
-	key, mix := make([]byte, 32), make([]byte, 32)
-	_, _ = rand.Read(key) // it never fails
-	_, _ = rand.Read(mix)
-	block, err := aes.NewCipher(key)
+// NewSealer returns a sealer whose keys follow from a secret.
+func NewSealer(secret []byte) (Sealer, error) {
+	var keys [2][]byte
+	for i, what := range []string{"key", "nonces"} {
+		key, err := hkdf.Key(sha256.New, secret, nil, "owlat-sync: ids of persons on the page, "+what, 32)
+		if err != nil {
+			return Sealer{}, err
+		}
+		keys[i] = key
+	}
+	block, err := aes.NewCipher(keys[0])
 	if err != nil {
-		panic(err) // the key has the right size
+		return Sealer{}, err
 	}
 	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err)
+	return Sealer{aead, keys[1]}, err
+}
+
+// fresh is how long a secret counts that was read: so long after somebody was forgotten another node may open old ids.
+const fresh = 2 * time.Second
+
+// Seals has the sealer of a page. It is safe for concurrent use.
+type Seals struct {
+	secret func(context.Context) ([]byte, error)
+
+	mu     sync.Mutex
+	sealer Sealer
+	of     []byte // the secret of the sealer; nil: there is none yet
+	at     time.Time
+}
+
+// NewSeals returns the seals of a page by its secret. Nil is a secret of this process alone.
+func NewSeals(secret func(context.Context) ([]byte, error)) *Seals {
+	if secret == nil {
+		own := make([]byte, 32)
+		_, _ = rand.Read(own) // it never fails
+		secret = func(context.Context) ([]byte, error) { return own, nil }
 	}
-	return Sealer{aead, mix}
+	return &Seals{secret: secret}
+}
+
+// Sealer returns the sealer that counts now.
+func (s *Seals) Sealer(ctx context.Context) (Sealer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.of != nil && time.Since(s.at) < fresh {
+		return s.sealer, nil
+	}
+	secret, err := s.secret(ctx)
+	if err != nil {
+		return Sealer{}, err
+	}
+	if !bytes.Equal(secret, s.of) {
+		if s.sealer, err = NewSealer(secret); err != nil {
+			return Sealer{}, err
+		}
+	}
+	s.of, s.at = secret, time.Now()
+	return s.sealer, nil
 }
 
 // Seal returns the id of a subject of a deployment, always the same.

@@ -27,7 +27,7 @@ var advice = map[ledger.Category]string{
 	ledger.CategoryUnsure:                          "Look in Owlat whether the contact is on the topic. If you are sure, \"owlat-sync topic add\" adds it.",
 	ledger.CategoryUnconfirmed:                     "The person can confirm on Owlat's preference page, or somebody does it in Owlat's dashboard.",
 	ledger.CategoryEvent:                           "Look in Owlat whether the event arrived. It is not sent again, so that its automations run once.",
-	ledger.CategoryLedger:                          "Look whether the ledger can be written: its disk may be full, or its server away.",
+	ledger.CategoryLedger:                          "Look whether the records of owlat-sync (the ledger) can be written: its disk may be full, or its server away.",
 	ledger.CategorySource:                          "Correct the row in the source. The next run takes it up.",
 	ledger.Category(owlat.CategoryRateLimited):     "Something else uses the API key. Give it a key of its own, or set requests_per_second in the configuration.",
 	ledger.Category(owlat.CategoryInvalidInput):    "Owlat refuses the row as it is. Correct it in the source; if it looks right, try it again.",

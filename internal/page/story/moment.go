@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/page/fed"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
@@ -37,24 +39,26 @@ type Moment struct {
 // the user's systems. A feedback may be there twice.
 func Moments(tales []*explain.Tale, heard []ledger.Feedback, deliveries []ledger.Delivery) []Moment {
 	var all []Moment
+	var syncs []config.Sync
 	for _, t := range tales {
+		syncs = append(syncs, t.Sync)
 		all = append(all, ofRow(t)...)
 		heard = append(heard, t.Heard...)
 	}
-	all = append(all, ofFeedback(heard, deliveries)...)
+	all = append(all, ofFeedback(heard, deliveries, syncs)...)
 	slices.SortStableFunc(all, func(a, b Moment) int { return b.At.Compare(a.At) })
 	return slices.Compact(all)
 }
 
 // ofFeedback returns what Owlat's webhooks told, and what became of telling it to the user's systems.
-func ofFeedback(heard []ledger.Feedback, deliveries []ledger.Delivery) (all []Moment) {
+func ofFeedback(heard []ledger.Feedback, deliveries []ledger.Delivery, syncs []config.Sync) (all []Moment) {
 	known := make(map[int64]bool)
 	for _, f := range heard {
 		if known[f.ID] {
 			continue
 		}
 		known[f.ID] = true
-		says, more := Told(f)
+		says, more := Told(f, syncs)
 		all = append(all, Moment{At: cmpTime(f.At, f.Received), Origin: Owlat, Says: says + " A webhook told so.", More: more})
 	}
 	for _, d := range deliveries {
@@ -75,13 +79,13 @@ func ofFeedback(heard []ledger.Feedback, deliveries []ledger.Delivery) (all []Mo
 	return all
 }
 
-// Told says what a webhook told, and more about it, which may hold an address.
-func Told(f ledger.Feedback) (says, more string) {
+// Told says what a webhook told, and more about it, which may hold an address. The syncs are those of the configuration.
+func Told(f ledger.Feedback, syncs []config.Sync) (says, more string) {
 	switch f.Event {
 	case owlat.WebhookTopicUnsubscribed:
 		var left []string
 		for _, t := range f.Topics {
-			left = append(left, cmp.Or(t.Name, t.ID))
+			left = append(left, cmp.Or(t.Name, beside(t.ID, fed.By(syncs, t.ID))))
 		}
 		if len(left) == 0 {
 			return "The person left no topic that was named.", ""
@@ -115,6 +119,9 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		if h.Event == ledger.EventRetry {
 			by = Person
 		}
+		if strings.HasPrefix(h.Event, "topic ") {
+			h.Note = beside(h.Note, fed.In(&t.Sync, h.Note))
+		}
 		add(h.At, by, h.Run, capital(explain.Happened(h))+".", "")
 	}
 	if t.Entry == nil {
@@ -135,7 +142,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		}
 	}
 	for _, m := range e.Memberships {
-		name := quoted(names.of(m.Topic))
+		name := names.said(m.Topic)
 		add(m.Renewed, Source, 0, "The row's consent to "+name+" went from no to yes.", "")
 		if m.State == ledger.MemberOut {
 			add(m.At, Source, 0, "The row said no to "+name+".", "")
@@ -143,7 +150,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		add(m.Pending, Owlat, 0, "Owlat waits for the person to confirm "+name+" (double opt-in).", "")
 	}
 	for _, o := range t.OptOuts {
-		name := quoted(names.of(o.Topic))
+		name := names.said(o.Topic)
 		if !told[o.Topic] {
 			add(o.At, Owlat, 0, "The person left "+name+". A webhook told so.", "")
 		}

@@ -32,6 +32,31 @@ func tale(change func(*explain.Tale)) *explain.Tale {
 	return t
 }
 
+func TestOnNow(t *testing.T) {
+	t.Parallel()
+	topics := []owlat.TopicPreference{{ID: "news", Name: "Newsletter"}, {ID: "own", Subscribed: true}, {ID: "quiet"}}
+	for _, test := range []struct {
+		change func(*explain.Tale)
+		on     bool
+		want   []string
+	}{
+		{func(*explain.Tale) {}, true, []string{"Newsletter: on it.", "own: on it."}},
+		{func(*explain.Tale) {}, false, []string{"Newsletter: not on it any more. They have left since, or were taken off in Owlat.", "own: on it."}},
+		{state(ledger.MemberOut), false, []string{"Newsletter: not on it.", "own: on it."}},
+		{state(ledger.MemberOptedOut), true, []string{"Newsletter: on it. They came back by themselves, or were put on it by somebody else.", "own: on it."}},
+		{func(t *explain.Tale) { t.Members = nil }, true, nil},
+		{func(t *explain.Tale) { t.Members, t.MembersErr = nil, errors.New("no answer") }, true, []string{"On which topics they are could not be read: no answer."}},
+	} {
+		now := slices.Clone(topics)
+		now[0].Subscribed = test.on
+		told := tale(func(t *explain.Tale) { t.Members = &owlat.ContactPreferences{Topics: now} })
+		test.change(told)
+		if got := story.OnNow(told); !slices.Equal(got, test.want) {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
 // member returns a change of how the row stands to its topic.
 func member(change func(*ledger.Membership)) func(*explain.Tale) {
 	return func(t *explain.Tale) { change(&t.Entry.Memberships[0]) }
@@ -142,7 +167,7 @@ func TestMoments(t *testing.T) {
 		"6 write-back “crm” was told: topic.unsubscribed.",
 		"4 Owlat The person left News. A webhook told so.",
 		"3 source The row's consent to “News” went from no to yes.",
-		"2 sync Put it on topic news.",
+		"2 sync Put it on topic news (when newsletter).",
 		"1 sync Created the contact.",
 		"0 source The sync met the row for the first time.",
 	}
@@ -191,6 +216,20 @@ func TestWhatDiffersInOwlat(t *testing.T) {
 		row.Entry.Origin = origin
 		if got := story.OriginOf(row); got != want {
 			t.Errorf("%s: %q", origin, got)
+		}
+	}
+}
+
+// TestATopicWithoutAName is named by its id, and by what feeds it.
+func TestATopicWithoutAName(t *testing.T) {
+	t.Parallel()
+	syncs := []config.Sync{
+		{Name: "users", Topics: []config.Topic{{ID: "k57", When: "newsletter"}, {ID: "k58"}}}, {Name: "leads", Topics: []config.Topic{{ID: "k58", When: "wants_tips"}}},
+	}
+	for id, want := range map[string]string{"k57": "k57 (users, when newsletter)", "k58": "k58 (users, every row; leads, when wants_tips)", "k59": "k59"} {
+		says, _ := story.Told(ledger.Feedback{Event: owlat.WebhookTopicUnsubscribed, Topics: []ledger.FeedbackTopic{{ID: id}}}, syncs)
+		if says != "The person left "+want+"." {
+			t.Error(says)
 		}
 	}
 }

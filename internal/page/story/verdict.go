@@ -1,11 +1,13 @@
 package story
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/page/fed"
 	"owlatsync/ledger"
 )
 
@@ -54,7 +56,7 @@ func Of(t *explain.Tale) Verdict {
 		return Verdict{Tone: Good, Says: "The contact is in Owlat, and was put on " + what + ". Owlat tells nobody whether they have left since, unless its webhooks come here.", At: worst.At}
 	}
 	v := worst.Verdict
-	v.Says = fmt.Sprintf("Topic %s: %s", quoted(worst.Name), v.Says)
+	v.Says = fmt.Sprintf("Topic %s: %s", namesOf(t).said(worst.ID), v.Says)
 	if len(topics) > 1 {
 		v.Says = fmt.Sprintf("On %d of %d topics. %s", on, len(topics), v.Says)
 	}
@@ -113,6 +115,7 @@ func Suppressed(s ledger.Suppression) Verdict {
 type Topic struct {
 	Verdict
 	ID, Name string // the name is the id where no better one is known
+	Fed      string // which rows of the sync are put on it, such as "when newsletter"; empty: none are
 }
 
 // Topics says how the person of a row stands to each topic that the sync or the ledger has. Without an entry there is none.
@@ -128,36 +131,50 @@ func Topics(t *explain.Tale) (all []Topic) {
 		if topic == nil {
 			v.Says += " The configuration does not have this topic any more."
 		}
-		all = append(all, Topic{v, m.Topic, names.of(m.Topic)})
+		all = append(all, Topic{v, m.Topic, names.of(m.Topic), fed.In(&t.Sync, m.Topic)})
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
-			all = append(all, Topic{Verdict{Tone: Waiting, Says: "It is not decided yet.", Do: "The next run that applies the row decides it."}, topic.ID, names.of(topic.ID)})
+			all = append(all, Topic{Verdict{Tone: Waiting, Says: "It is not decided yet.", Do: "The next run that applies the row decides it."}, topic.ID, names.of(topic.ID), fed.In(&t.Sync, topic.ID)})
 		}
 	}
 	return all
 }
 
-// names are the names of topics by id, as Owlat's webhooks told them.
-type names map[string]string
+// names are the names of topics by id, as Owlat's webhooks told them, and what is known without.
+type names struct {
+	told map[string]string
+	sync *config.Sync
+}
 
 func namesOf(t *explain.Tale) names {
-	all := make(names)
+	all := names{make(map[string]string), &t.Sync}
 	for _, f := range t.Heard {
 		for _, topic := range f.Topics {
 			if topic.Name != "" {
-				all[topic.ID] = topic.Name
+				all.told[topic.ID] = topic.Name
 			}
 		}
 	}
 	return all
 }
 
-func (n names) of(id string) string {
-	if n[id] != "" {
-		return n[id]
+func (n names) of(id string) string { return cmp.Or(n.told[id], id) }
+
+// said names a topic in a sentence. Beside an id it says which rows are put on the topic.
+func (n names) said(id string) string {
+	if n.told[id] != "" {
+		return quoted(n.told[id])
 	}
-	return id
+	return beside(quoted(id), fed.In(n.sync, id))
+}
+
+// beside puts what else is known of a topic beside its id.
+func beside(id, known string) string {
+	if known == "" {
+		return id
+	}
+	return id + " (" + known + ")"
 }
 
 func topicOf(t *explain.Tale, id string) *config.Topic {

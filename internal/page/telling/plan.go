@@ -17,11 +17,11 @@ func kind(d reconcile.Decision) string {
 	case owlatsync.CreateContact:
 		return "Contacts that would be created"
 	case owlatsync.AdoptContact:
-		return "Contacts that would be taken over"
+		return "Contacts in Owlat that would be taken over"
 	case owlatsync.RenameContact:
 		return "Addresses that would change"
 	case owlatsync.SetField:
-		return "Fields that would change"
+		return "Names that would change"
 	case owlatsync.AddTopic:
 		return "Contacts that would be put on topics"
 	case owlatsync.RemoveTopic:
@@ -32,29 +32,35 @@ func kind(d reconcile.Decision) string {
 	return "Other changes"
 }
 
-// changes says what would be done for a row. It holds addresses and names.
-func changes(d reconcile.Decision) string {
+// Topic says which rows feed the topic with an id, empty if none is known to.
+type Topic func(id string) string
+
+// Changes says what would be done for a row. With values it holds addresses and names.
+func Changes(d reconcile.Decision, values bool, fed Topic) string {
 	var parts []string
 	creating := false
 	for _, c := range d.Changes {
 		switch c.Kind {
 		case owlatsync.CreateContact:
 			creating = true
-			parts = append(parts, "create "+Straight(c.To))
+			parts = append(parts, "create "+valueOr(c.To, "a contact", values))
 		case owlatsync.AdoptContact:
 			parts = append(parts, "take over the contact")
 		case owlatsync.RenameContact:
-			parts = append(parts, "address "+Straight(c.From)+" → "+Straight(c.To))
+			parts = append(parts, "address "+valueOr(c.From+" → "+c.To, "changes", values))
 		case owlatsync.SetField:
-			if creating || c.From == "" {
+			switch {
+			case !values:
+				parts = append(parts, "set "+Straight(c.Field))
+			case creating || c.From == "":
 				parts = append(parts, Straight(c.Field)+" “"+Straight(c.To)+"”")
-			} else {
+			default:
 				parts = append(parts, Straight(c.Field)+" “"+Straight(c.From)+"” → “"+Straight(c.To)+"”")
 			}
 		case owlatsync.AddTopic:
-			parts = append(parts, "put on topic "+Straight(c.Topic))
+			parts = append(parts, "put on topic "+topic(c.Topic, fed))
 		case owlatsync.RemoveTopic:
-			parts = append(parts, "take off topic "+Straight(c.Topic))
+			parts = append(parts, "take off topic "+topic(c.Topic, fed))
 		case owlatsync.DeleteContact:
 			parts = append(parts, "delete the contact")
 		}
@@ -63,6 +69,22 @@ func changes(d reconcile.Decision) string {
 		parts = append(parts, "send the event "+Straight(name))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// valueOr is a value of a row, or another word where values are not for the viewer.
+func valueOr(value, otherwise string, values bool) string {
+	if values {
+		return Straight(value)
+	}
+	return otherwise
+}
+
+// topic names a topic.
+func topic(id string, fed Topic) string {
+	if rows := fed(id); rows != "" {
+		return Straight(id) + " (" + Straight(rows) + ")"
+	}
+	return Straight(id)
 }
 
 // Sample is a few examples of one kind of change in a held plan.
@@ -74,20 +96,13 @@ type Sample struct {
 // SampleRow is one row of a sample.
 type SampleRow struct{ Key, Text string }
 
-// Add puts a step into the sample of its kind. Named says that its key may be seen, whole that addresses and names may be, too.
-func Add(all []Sample, d reconcile.Decision, named, whole bool) []Sample {
-	row := SampleRow{}
-	switch {
-	case named && whole:
-		row.Key, row.Text = d.Key, changes(d)
-	case named:
-		row.Key = d.PublicKey()
-	}
+// Add puts a step into the sample of its kind, with what may be seen of it.
+func Add(all []Sample, d reconcile.Decision, key, text string) []Sample {
 	kind := kind(d)
 	i := slices.IndexFunc(all, func(s Sample) bool { return s.Kind == kind })
 	if i < 0 {
 		i, all = len(all), append(all, Sample{Kind: kind})
 	}
-	all[i].Rows = append(all[i].Rows, row)
+	all[i].Rows = append(all[i].Rows, SampleRow{key, text})
 	return all
 }

@@ -15,11 +15,14 @@ import (
 )
 
 // Fact is a number, or a few words, with its name.
-type Fact struct{ Name, Text string }
+type Fact struct {
+	Name, Text string
+	More       string // what the name means, where it does not say so; empty: it does
+}
 
 // Facts says what a run was asked for and what it took.
 func Facts(r *ledger.Run) (all []Fact) {
-	add := func(name, text string) { all = append(all, Fact{name, text}) }
+	add := func(name, text string) { all = append(all, Fact{Name: name, Text: text}) }
 	if !r.Part.Whole() {
 		if n := len(r.Part.Only); n > 0 {
 			add("Asked for", Counted(n, "row"))
@@ -38,9 +41,9 @@ func Facts(r *ledger.Run) (all []Fact) {
 		add("Reading", map[owlatsync.ReadingMode]string{owlatsync.ReadAll: "all rows", owlatsync.ReadChanges: "changed rows", owlatsync.ReadKeys: "rows by their keys"}[reading.Mode])
 	}
 	add("Requests", Number(r.Report.Requests.Total))
-	add("Writes among them", Number(r.Report.Requests.Writes))
+	add("Requests that changed something", Number(r.Report.Requests.Writes))
 	if n := r.Report.Requests.RateLimited; n > 0 {
-		add("Refused by the rate limit", Number(n))
+		add("Refused, because too many came at once", Number(n))
 	}
 	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 && r.Report.Requests.Total > 0 {
 		add("Requests a second", strconv.FormatFloat(float64(r.Report.Requests.Total)/took.Seconds(), 'f', 1, 64))
@@ -60,6 +63,12 @@ func Facts(r *ledger.Run) (all []Fact) {
 	return all
 }
 
+// meanings say what outcomes mean whose names do not say it.
+var meanings = map[owlatsync.Outcome]string{
+	owlatsync.Renamed: "has a new address", owlatsync.Adopted: "was in Owlat before", owlatsync.Removed: "left the source", owlatsync.Invalid: "cannot be sent",
+	owlatsync.Duplicate: "another row counts instead", owlatsync.Skipped: "left alone on purpose",
+}
+
 // Outcomes counts the outcomes of the rows of a run.
 func Outcomes(r *owlatsync.Report) (all []Fact) {
 	if r == nil {
@@ -67,7 +76,7 @@ func Outcomes(r *owlatsync.Report) (all []Fact) {
 	}
 	for _, o := range owlatsync.Outcomes {
 		if n := r.Outcomes[o]; n > 0 {
-			all = append(all, Fact{string(o), Number(n)})
+			all = append(all, Fact{string(o), Number(n), meanings[o]})
 		}
 	}
 	return all
@@ -94,6 +103,21 @@ func Straight(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// Waits says of a run that waits for somebody, or did, how it is; empty: nothing more than its status.
+func Waits(r *ledger.Run) string {
+	switch sent := r.Report != nil && r.Report.Requests.Writes > 0; {
+	case r.Status == ledger.StatusHeld && sent:
+		return "What it sent before stays. The rest waits until somebody approves or dismisses it."
+	case r.Status == ledger.StatusHeld:
+		return "Nothing of it was sent. It waits until somebody approves or dismisses it."
+	case r.Status == ledger.StatusDismissed:
+		return "Somebody decided against its plan."
+	case r.Mode == ledger.ModeReview && !r.Status.Ended():
+		return "It was asked to show its plan first."
+	}
+	return ""
 }
 
 // Approval says what an approval does.

@@ -1,6 +1,7 @@
-// Package shelf keeps who is signed in to the page in the PostgreSQL of a ledger, so that every node knows it, and a restart signs nobody out.
+// Package shelf keeps who is signed in to the page in the PostgreSQL of a ledger, so that every node knows it, and a restart signs nobody out. Beside it is the
+// secret from which the page's ids of persons follow.
 //
-// The idea to know: it has hashes alone, and goes by the server's clock. Nothing that can be read here signs anybody in.
+// The idea to know: of sessions it has hashes alone, and goes by the server's clock. Nothing that can be read here signs anybody in.
 package shelf
 
 import (
@@ -18,8 +19,8 @@ import (
 // Shelf keeps sessions. It is safe for concurrent use.
 type Shelf struct {
 	pool *pgxpool.Pool
-	// The statements, with the name of the schema's table.
-	put, find, use, drop string
+	// The statements, with the names of the schema's tables.
+	put, find, use, drop, secret, make string
 }
 
 var _ session.Shelf = (*Shelf)(nil)
@@ -29,7 +30,7 @@ const most = 10_000
 
 // New returns the shelf in the schema of a ledger.
 func New(pool *pgxpool.Pool, schema string) *Shelf {
-	table := pgx.Identifier{schema, "sessions"}.Sanitize()
+	table, secrets := pgx.Identifier{schema, "sessions"}.Sanitize(), pgx.Identifier{schema, "secrets"}.Sanitize()
 	return &Shelf{
 		pool: pool,
 		put: `WITH over AS (DELETE FROM ` + table + ` WHERE used < now() - $4::interval OR began < now() - $5::interval
@@ -38,6 +39,9 @@ func New(pool *pgxpool.Pool, schema string) *Shelf {
 		find: `SELECT name, account, extract(epoch FROM now() - began)::float8, extract(epoch FROM now() - used)::float8 FROM ` + table + ` WHERE hash = $1`,
 		use:  `UPDATE ` + table + ` SET used = now() WHERE hash = $1`,
 		drop: `DELETE FROM ` + table + ` WHERE hash = $1`,
+
+		secret: `SELECT secret FROM ` + secrets + ` WHERE name = 'page'`,
+		make:   `INSERT INTO ` + secrets + ` (name, secret) VALUES ('page', $1) ON CONFLICT (name) DO NOTHING`,
 	}
 }
 

@@ -137,3 +137,32 @@ func TestWithoutTheShelfNobodyIsLetIn(t *testing.T) {
 		t.Error("somebody signs in where nobody can keep it")
 	}
 }
+
+// TestNodesShareTheSecretOfThePage until somebody is forgotten.
+func TestNodesShareTheSecretOfThePage(t *testing.T) {
+	t.Parallel()
+	_, _, db := nodes(t)
+	secret := func() string {
+		t.Helper()
+		s, err := shelf.New(db.Pool(), db.Schema()).Secret(t.Context())
+		if err != nil || len(s) != shelf.SecretSize {
+			t.Fatalf("%d bytes, %v", len(s), err)
+		}
+		return string(s)
+	}
+	first := secret()
+	if secret() != first {
+		t.Error("another node, or a new process, has another secret")
+	}
+	l, err := db.Ledger(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	if _, err := l.ForgetPerson(t.Context(), "ada@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	if secret() == first {
+		t.Error("what the old secret made can still be opened after somebody was forgotten")
+	}
+}

@@ -43,6 +43,14 @@ func EncodeHashes(hashes []uint64) any {
 	return b
 }
 
+// HashOrNull is a hash as EncodeHashes has it, to be looked for among others; NULL for 0.
+func HashOrNull(hash uint64) any {
+	if hash == 0 {
+		return nil
+	}
+	return EncodeHashes([]uint64{hash})
+}
+
 // DecodeHashes returns hashes as they were given.
 func DecodeHashes(b []byte) (hashes []uint64) {
 	for ; len(b) >= 8; b = b[8:] {
