@@ -20,7 +20,7 @@ import (
 const mostTopics = 20
 
 // enables is what the unsubscribe secret is good for.
-const enables = "topics may be named by their names instead of their ids"
+const enables = "topics may be named by their names, and explain tells who is on them now"
 
 // links proves the unsubscribe secret on one contact, without effect, and returns the topics that Owlat tells, none if it does not.
 func (c deployment) links(ctx context.Context, client *owlat.Client) (book topics.Book) {
