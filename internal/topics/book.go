@@ -43,13 +43,13 @@ func (b Book) Find(name string) (id string, err error) {
 	case 1:
 		return found[0].ID, nil
 	case 0:
-		return "", fmt.Errorf("Owlat has no topic called %q; %s", name, b.instead(name))
+		return "", fmt.Errorf("no topic called %q is in Owlat; %s", name, b.instead(name))
 	}
 	ids := make([]string, len(found))
 	for i, t := range found {
 		ids[i] = t.ID
 	}
-	return "", fmt.Errorf("Owlat has %d topics called %q, with the ids %s; name the one that is meant by its id", len(found), name, strings.Join(ids, ", "))
+	return "", fmt.Errorf("%d topics in Owlat are called %q, with the ids %s; name the one that is meant by its id", len(found), name, strings.Join(ids, ", "))
 }
 
 func (b Book) called(is func(name string) bool) (found []Topic) {

@@ -42,7 +42,7 @@ func TestFind(t *testing.T) {
 		}
 	}
 	for name, says := range map[string]string{
-		"Twice": "Owlat has 2 topics called \"Twice\", with the ids ", "OFFERS": "2 topics", "Newsleter": "no topic called \"Newsleter\"; the nearest are Newsletter (",
+		"Twice": "2 topics in Owlat are called \"Twice\", with the ids ", "OFFERS": "2 topics", "Newsleter": "no topic called \"Newsleter\" is in Owlat; the nearest are Newsletter (",
 		"": "no topic called", "weekly 31m": `"Weekly\x1b[31m" (`,
 	} {
 		id, err := book.Find(name)

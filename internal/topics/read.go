@@ -10,7 +10,7 @@ import (
 )
 
 // ErrNobody means that the deployment has no contact, or none that is known: there is nobody by whose preferences topics could be read.
-var ErrNobody = errors.New("Owlat has no contact yet, and it tells its topics only by one")
+var ErrNobody = errors.New("no contact is in Owlat yet, and it tells its topics only by one")
 
 // attempts is how many contacts are tried: one may be deleted between its listing and the question.
 const attempts = 3
