@@ -104,6 +104,8 @@ type Journal interface {
 	// Runs returns the latest runs of the sync, newest first, without those of ModePlan. An empty sync means all syncs, a limit below 1
 	// all runs. For one sync its time grows only with what it returns.
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
+	// RunsBefore returns the latest runs of the sync whose numbers are smaller, as Runs does. Its time grows only with what it returns.
+	RunsBefore(ctx context.Context, sync string, number int64, limit int) ([]Run, error)
 	// Briefs returns what plots need of the sync's latest runs that have begun, newest first, without those of ModePlan: of those that ended
 	// at the time or later, or have no end and were heard of at the time or later. A limit below 1 means all. Its time grows with what it returns, and
 	// little with what else the records of the runs hold.

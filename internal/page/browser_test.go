@@ -34,6 +34,7 @@ func TestPagesInTheBrowser(t *testing.T) {
 		}
 	}
 	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) { look(t, v, open.url, open.url+"/syncs/leads") })
+	look(t, testbrowser.View{Width: 2560}, open.url, open.url+"/syncs/leads")
 	look(t, testbrowser.View{Width: testbrowser.Narrow, Dark: true}, closed.url, several.url, several.url+"/deployments/bolt/", open.url+"/audit", open.url+"/nothing", tokens.url)
 }
 

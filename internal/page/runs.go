@@ -58,7 +58,7 @@ func showRuns(c *call) error {
 		runs, err = c.d.Ledger.Runs(c.r.Context(), name, runsOnPage+1)
 	} else {
 		v.Newest = v.SyncAddress + "/runs"
-		runs, err = c.runsBefore(name, before)
+		runs, err = c.d.Ledger.RunsBefore(c.r.Context(), name, before, runsOnPage+1)
 	}
 	if err != nil {
 		return err
@@ -75,28 +75,6 @@ func showRuns(c *call) error {
 	}
 	c.show(http.StatusOK, "runs", "Runs of "+straight(name), v)
 	return nil
-}
-
-// runsBefore returns the latest runs of a sync that have begun and have a smaller number, one more than a page has. To read all records up to
-// them would take too long.
-func (c *call) runsBefore(sync string, before int64) (runs []ledger.Run, err error) {
-	briefs, err := c.d.Ledger.Briefs(c.r.Context(), sync, time.Time{}, mostRunsBack)
-	if err != nil {
-		return nil, err
-	}
-	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool { return b.ID >= before })
-	slices.SortFunc(briefs, func(a, b ledger.Brief) int { return cmp.Compare(b.ID, a.ID) })
-	for _, b := range briefs[:min(runsOnPage+1, len(briefs))] {
-		r, err := c.d.Ledger.Run(c.r.Context(), b.ID)
-		if errors.Is(err, ledger.ErrNoRun) {
-			continue // it was pruned meanwhile
-		}
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, *r)
-	}
-	return runs, nil
 }
 
 // named returns how a sync of the configuration stands.

@@ -136,6 +136,21 @@ func testRuns(t *testing.T, open Open) {
 			}
 		}
 	}
+	for _, c := range []struct {
+		sync          string
+		number, limit int64
+		want          []ledger.Run
+	}{
+		{"users", second + 1, 1, []ledger.Run{running}},
+		{"users", second, 0, []ledger.Run{ended}},
+		{"users", first, 10, nil},
+		{"others", second, 10, []ledger.Run{ends(other, "others")}},
+		{"unknown", second, 10, nil},
+	} {
+		got, err := l.RunsBefore(t.Context(), c.sync, c.number, int(c.limit))
+		noError(t, err)
+		same(t, "earlier runs of "+c.sync, settled(got...), c.want)
+	}
 	same(t, "one run", settled(runOf(t, l, first)), []ledger.Run{ended})
 	for _, unknown := range []int64{math.MaxInt32, 0, -1} {
 		_, err := l.Run(t.Context(), unknown)

@@ -31,6 +31,11 @@ func (m journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run
 	return m.runs(ctx, limit, func(r *runState) bool { return (sync == "" || r.Sync == sync) && r.Mode != ledger.ModePlan })
 }
 
+// RunsBefore implements ledger.Journal.
+func (m journal) RunsBefore(ctx context.Context, sync string, number int64, limit int) ([]ledger.Run, error) {
+	return m.runs(ctx, limit, func(r *runState) bool { return r.Sync == sync && r.Mode != ledger.ModePlan && r.ID < number })
+}
+
 // Briefs implements ledger.Journal.
 func (m journal) Briefs(ctx context.Context, sync string, since time.Time, limit int) (briefs []ledger.Brief, err error) {
 	runs, err := m.runs(ctx, limit, func(r *runState) bool {

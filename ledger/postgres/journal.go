@@ -22,6 +22,7 @@ const (
 	runOf      = "SELECT " + runrow.Columns + fromRuns + "AND r.id = $2"
 	allRuns    = "SELECT " + runrow.Columns + fromRuns + "AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $2"
 	latestRuns = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $3"
+	runsBefore = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.mode <> 'plan' AND r.id < $3 ORDER BY r.id DESC LIMIT $4"
 	heldRuns   = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.status = 'held' ORDER BY r.id DESC"
 	queuedRuns = "SELECT " + runrow.Columns + fromRuns + "AND r.status = 'queued' ORDER BY r.id"
 )
@@ -44,6 +45,11 @@ func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run
 		return j.runs(ctx, allRuns, pgrow.Limit(limit))
 	}
 	return j.runs(ctx, latestRuns, sync, pgrow.Limit(limit))
+}
+
+// RunsBefore implements ledger.Journal.
+func (j journal) RunsBefore(ctx context.Context, sync string, number int64, limit int) ([]ledger.Run, error) {
+	return j.runs(ctx, runsBefore, sync, number, pgrow.Limit(limit))
 }
 
 // Briefs implements ledger.Journal.

@@ -40,9 +40,18 @@ func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run
 	return j.runs(ctx, latestRuns, []any{limit, sync})
 }
 
+// RunsBefore implements ledger.Journal.
+func (j journal) RunsBefore(ctx context.Context, sync string, number int64, limit int) ([]ledger.Run, error) {
+	if limit < 1 {
+		limit = -1
+	}
+	return j.runs(ctx, runsBefore, []any{limit, sync, number})
+}
+
 const (
 	fromRuns   = " FROM runs r JOIN syncs s ON s.id = r.sync "
 	latestRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT ?1`
+	runsBefore = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) AND r.mode <> 'plan' AND r.id < ?3 ORDER BY r.id DESC LIMIT ?1`
 	// heldRuns, like latestRuns, repeats the condition of its index word for word, so that SQLite uses the index.
 	heldRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?1) AND r.status = 'held' ORDER BY r.id DESC`
 )

@@ -71,7 +71,22 @@ func serve(ctx context.Context, log io.Writer, program, ledger string, rows int)
 		return nil, errors.Join(fmt.Errorf("the service did not begin: %w", err), s.end())
 	}
 	s.base = "http://" + began.Listen
-	return s, nil
+	return s, s.ready(ctx)
+}
+
+// ready waits until the service says that it is ready.
+func (s *service) ready(ctx context.Context) error {
+	for {
+		_, _, err := newBrowser(s.base).get(ctx, "/readyz")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return errors.Join(err, s.end())
+		}
+	}
 }
 
 // write makes the rows of the fresh sync, all with this first name.

@@ -6,18 +6,20 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 	"unicode"
 )
 
 //go:embed chart.html
 var figureText string
 
-var figure = template.Must(template.New("chart").Parse(figureText))
+// figure is parsed when the first plot is drawn, so that a command that shows no page does not pay for it.
+var figure = sync.OnceValue(func() *template.Template { return template.Must(template.New("chart").Parse(figureText)) })
 
 // HTML draws the plot: a figure with its title, legend, picture, and the same numbers in a table that is folded up.
 func (p Plot) HTML() template.HTML {
 	var b strings.Builder
-	if err := figure.Execute(&b, p.view()); err != nil {
+	if err := figure().Execute(&b, p.view()); err != nil {
 		panic(fmt.Errorf("draw a plot: %w", err)) // the template and its values are this package's own
 	}
 	return template.HTML(b.String())
