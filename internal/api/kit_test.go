@@ -246,6 +246,10 @@ func (l *shelf) Runs(_ context.Context, sync string, limit int) (found []ledger.
 	return found, l.fails
 }
 
+func (l *shelf) RunsBefore(context.Context, string, int64, int) ([]ledger.Run, error) {
+	return nil, l.fails // the API lists no earlier runs
+}
+
 func (l *shelf) Briefs(context.Context, string, time.Time, int) ([]ledger.Brief, error) {
 	return nil, l.fails
 }

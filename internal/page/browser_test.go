@@ -33,9 +33,10 @@ func TestPagesInTheBrowser(t *testing.T) {
 			}
 		}
 	}
-	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) { look(t, v, open.url, open.url+"/syncs/leads") })
+	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
+		look(t, v, open.url, open.url+"/syncs/leads", open.url+"/audit", closed.url, several.url, several.url+"/deployments/bolt/", open.url+"/nothing", tokens.url)
+	})
 	look(t, testbrowser.View{Width: 2560}, open.url, open.url+"/syncs/leads")
-	look(t, testbrowser.View{Width: testbrowser.Narrow, Dark: true}, closed.url, several.url, several.url+"/deployments/bolt/", open.url+"/audit", open.url+"/nothing", tokens.url)
 }
 
 // TestByKeyboardWithoutScripts: signing in, looking at a sync and signing out.
