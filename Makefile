@@ -3,7 +3,8 @@
 GO             ?= go
 STATICCHECK    := honnef.co/go/tools/cmd/staticcheck@v0.8.1
 GOVULNCHECK    := golang.org/x/vuln/cmd/govulncheck@v1.9.0
-PACKAGES       ?= ./...
+# The longest come first, so that none is left alone at the end.
+PACKAGES       ?= ./reconcile ./cmd/owlat-sync ./ledger/sqlite ./tests/cluster ./...
 FOR            ?= 1h
 TOOLS          := $(CURDIR)/bin/tools
 # A program with the race detector sleeps for a second before it ends and has its memory in small pages, and hundreds of them are started.

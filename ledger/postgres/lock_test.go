@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/ledger/postgres/internal/lease"
 	"owlatsync/ledger/postgres/internal/server"
 )
 
@@ -262,8 +263,13 @@ func TestABriefAbsenceOfTheServerIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	dsn := migrated.Postgres(t)
 	p, through := newProxy(t, dsn)
-	l := openLedger(t, openDatabase(t, through), "")
-	k := takeLock(t, l)
+	long := lease.Timing{Life: 4 * brief.Life, Renew: brief.Renew, Margin: brief.Margin, Look: brief.Look} // on a busy machine a part of it passes for nothing
+	d, err := openWith(t.Context(), Options{DSN: through, MaxConns: 4}, long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	k := takeLock(t, openLedger(t, d, ""))
 	put(t, k, "before")
 	for range 3 {
 		p.cut()
