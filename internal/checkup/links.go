@@ -60,7 +60,7 @@ func (c deployment) named(ctx context.Context, book topics.Book) error {
 		return err
 	}
 	f := Finding{Area: AreaOwlat, Subject: "names of topics"}
-	resolved, err := c.Config, errors.New("Owlat has not told its topics (see the unsubscribe secret): give the topics' ids in place of their names, or mend that")
+	resolved, err := c.Config, errors.New("the topics are not known from Owlat (see the unsubscribe secret): give the topics' ids in place of their names, or mend that")
 	if len(book.Topics()) > 0 {
 		resolved, err = setup.Named(c.Config, book, before)
 	}
