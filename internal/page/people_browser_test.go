@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/testbrowser"
 	"owlatsync/ledger"
@@ -19,12 +20,18 @@ func TestPeopleInTheBrowser(t *testing.T) {
 	f.bounces(2, "dan@example.com", ledger.Bounced)
 	f.bounces(3, strings.Repeat("long.", 12)+"eve@example.com", ledger.Complained)
 	f.stands.runs = runsBefore(noon, 1)
+	f.stands.runs[0].Report.Outcomes[owlatsync.Invalid], f.stands.runs[0].Summary = 1, &owlatsync.Summary{}
+	f.unsendable = []reconcile.Trouble{{Key: "9", Position: "line 9", Address: nasty, What: "invalid", Category: ledger.CategorySource, Reason: "there is no address " + nasty}}
+	const unsendable = "the rows that cannot be sent" // a page that a form leads to
 	b := w.browser()
 	ada, nobody, several, dan := b.find("ada@example.com").path, b.find("nobody").path, b.find(nasty).path, b.find("dan@example.com").path
 	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
 		p := testbrowser.Open(t, w.url+"/people", v)
-		for i, at := range []string{"/people", ada, ada + "/forget", several, dan + "/lift", "/failures", "/feedback", nobody} {
-			if i > 0 {
+		for i, at := range []string{"/people", ada, ada + "/forget", several, dan + "/lift", "/feedback", nobody, "/failures", unsendable} {
+			switch {
+			case at == unsendable:
+				p.Follow(func() { p.Click("form[action='/failures/unsendable'] button") })
+			case i > 0:
 				p.Go(w.url + at)
 			}
 			p.Fits()
