@@ -426,17 +426,23 @@ func TestALineQueuesInTheLedgerFirst(t *testing.T) {
 	}
 }
 
+// twoNodes returns two nodes with one deployment, its ledger, and the line to it of each.
+func twoNodes(t *testing.T, w *world) (a, b *member, books *memory.Ledger, la, lb *Line) {
+	t.Helper()
+	acme := Deployment{Name: "acme", Syncs: []string{"users"}}
+	a, b = w.node("a", nil, acme), w.node("b", nil, acme)
+	books = memory.New()
+	t.Cleanup(func() { _ = books.Close() })
+	hub := events.NewHub(time.Now)
+	t.Cleanup(hub.Close)
+	return a, b, books, a.Line("acme", books, hub), b.Line("acme", books, hub)
+}
+
 // TestARunForReviewIsHeldForWhoeverAsked: it is made for its number as one for review, at any node, and is no run of everything.
 func TestARunForReviewIsHeldForWhoeverAsked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	acme := Deployment{Name: "acme", Syncs: []string{"users"}}
-	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
-	books := memory.New()
-	defer books.Close()
-	hub := events.NewHub(time.Now)
-	defer hub.Close()
-	la, lb := a.Line("acme", books, hub), b.Line("acme", books, hub)
+	a, b, books, la, lb := twoNodes(t, w)
 	let := w.holdRuns()
 	whole, err := la.Trigger(t.Context(), "users", turns.Options{})
 	if err != nil {
@@ -491,13 +497,7 @@ func TestARunForReviewIsHeldForWhoeverAsked(t *testing.T) {
 func TestAnyNodeDismissesAHeldRun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	acme := Deployment{Name: "acme", Syncs: []string{"users"}}
-	a, b := w.node("a", nil, acme), w.node("b", nil, acme)
-	books := memory.New()
-	defer books.Close()
-	hub := events.NewHub(time.Now)
-	defer hub.Close()
-	la, lb := a.Line("acme", books, hub), b.Line("acme", books, hub)
+	_, _, books, la, lb := twoNodes(t, w)
 	held := func() int64 {
 		t.Helper()
 		lock, err := books.Acquire(t.Context(), ledger.Claim{Purpose: "test"})
