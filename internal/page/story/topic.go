@@ -39,6 +39,9 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 	case ledger.MemberUnknown:
 		return unknown(t, topic)
 	case ledger.MemberUnsure:
+		if !m.Off.IsZero() {
+			return Verdict{Off, "Not on it when Owlat was asked. An add was sent and never answered: it was lost, or the person has left since. It is not sent again.", m.Off, "If you are sure, \"owlat-sync topic add\" adds them."}
+		}
 		return Verdict{Unknown, "An add was sent and never answered, and the person may have left since, so it is not sent again.", m.At, "If you are sure, \"owlat-sync topic add\" adds them."}
 	}
 	return Verdict{Tone: Unknown, Says: string(m.State) + ".", At: m.At}
