@@ -65,6 +65,8 @@ func RunInProcess(t *testing.T, open Open) {
 		{"PlanParts", inService(service.PlanParts)},
 		{"Mailbox", inService(service.Mailbox)},
 		{"Outbox", inService(service.Outbox)},
+		{"DeparturesOnce", inService(service.DeparturesOnce)},
+		{"Rounds", inService(service.Rounds)},
 		{"Audit", inService(service.Audit)},
 		{"Retry", testRetry},
 		{"ForgetPerson", testForgetPerson},
