@@ -24,6 +24,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkGuards(log, spec)
 	m.checkPart(log, spec)
 	m.checkCounts(log)
+	m.checkLinks(log, spec)
 	if log.fuse.kind == killed {
 		return
 	}

@@ -221,6 +221,8 @@ func (m *model) tellRun(log *runLog) {
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s %s %s -> %d", what.Time.Format("15:04:05.000"), what.Method, what.Path, strings.TrimSpace(string(what.Body)), what.status))
 		case progress.RowDone:
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s: %s %s %s %v", what.Position, what.Key, what.Outcome, what.Category, what.Reason, what.Changes))
+		case linkRead:
+			m.trace = append(m.trace, fmt.Sprintf("    memberships of %.6s are read -> %d", what.contact, what.status))
 		case string:
 			m.trace = append(m.trace, "    "+what)
 		case progress.Planned:

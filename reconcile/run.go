@@ -271,7 +271,12 @@ func (w looking) unsure(ctx context.Context, asked bool, record func(ledger.Reco
 		return nil
 	}
 	w.seat.leave()
-	w.read, err = w.asker().Unsure(ctx, w.links, record)
+	w.read, err = w.asker().Unsure(ctx, w.links, func(r ledger.Record) error {
+		if r.Event == ask.TopicFound {
+			w.tell.Memberships(owlatsync.MembershipCounts{Added: 1})
+		}
+		return record(r)
+	})
 	return err
 }
 
