@@ -77,9 +77,9 @@ func (m *model) hasRead(contact string) {
 }
 
 // checkLinks: what a run has found by reading is so, and who had left when it read, before it put them on another topic, was found.
-func (m *model) checkLinks(log *runLog, spec *runSpec) {
+func (m *model) checkLinks(log *runLog) {
 	m.checkFound(log)
-	if m.linked && len(spec.faults) == 0 && !log.fuse.blown {
+	if log.reads && !log.fuse.blown {
 		m.checkAllFound(log)
 	}
 	for _, o := range m.foundOptOuts() {
@@ -142,12 +142,7 @@ func (m *model) checkAllFound(log *runLog) {
 		if sent.at.Before(log.from) {
 			continue
 		}
-		read := 0
-		for _, l := range m.reads {
-			if l.contact == sent.contact && l.tick < sent.tick {
-				read = max(read, l.tick)
-			}
-		}
+		read := m.readBefore(sent)
 		for _, d := range m.lefts {
 			if d.contact != sent.contact || d.tick >= read || !d.at.Before(log.from) {
 				continue
@@ -168,6 +163,42 @@ func (m *model) checkAllFound(log *runLog) {
 			}
 		}
 	}
+}
+
+// readBefore returns when the memberships of the contact were last read before an add, 0 if never.
+func (m *model) readBefore(sent sentAdd) (tick int) {
+	for _, l := range m.reads {
+		if l.contact == sent.contact && l.tick < sent.tick {
+			tick = l.tick
+		}
+	}
+	return tick
+}
+
+// readLeft returns when the contact had left the topic as far as the run has read it before the add, zero if it has not.
+func (m *model) readLeft(log *runLog, added owlattest.Entry) (left time.Time) {
+	if !log.reads {
+		return left
+	}
+	var sent sentAdd
+	for _, s := range m.sent {
+		if s.contact == added.ContactID && s.topic == added.TopicID && !s.at.After(added.Time) && !s.at.Before(log.from) {
+			sent = s
+		}
+	}
+	read := m.readBefore(sent)
+	for _, d := range m.lefts {
+		if d.contact != added.ContactID || d.tick >= read || !slices.Contains(d.topics, added.TopicID) || !d.at.After(left) {
+			continue
+		}
+		if slices.ContainsFunc(log.before, func(e *ledger.Entry) bool {
+			x := e.Membership(added.TopicID)
+			return e.ContactID == d.contact && x != nil && x.State == ledger.MemberAdded && x.At.Before(d.at)
+		}) {
+			left = d.at
+		}
+	}
+	return left
 }
 
 func (m *model) contactsOf(log *runLog) (ids []string) {

@@ -156,6 +156,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	}
 	m.must(m.server.InjectFaults(spec.faults...))
 	e, client := m.engine(f)
+	log.reads = m.linked && len(spec.faults) == 0
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
 	if spec.fresh > 0 {

@@ -78,6 +78,7 @@ type runLog struct {
 	before      []*ledger.Entry
 	part        owlatsync.Part
 	full        bool // the part is all
+	reads       bool // memberships can be read, and nothing goes wrong with that
 	setBack     bool // the ledger is older than what was done
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
