@@ -121,7 +121,7 @@ type held struct {
 }
 
 // between lets runs have their turn, if one waits.
-func (h *held) between(ctx context.Context) (Lock, error) {
+func (h *held) between(ctx context.Context) (ledger.Lock, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}

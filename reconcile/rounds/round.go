@@ -19,14 +19,14 @@ type needs struct {
 	Client  *owlat.Client // counts its requests in Counter
 	Counter *remote.Counter
 	Links   *remote.Links
-	Ledger  Ledger
-	Lock    Lock
+	Ledger  ledger.Store
+	Lock    ledger.Lock
 	// Departed durably records that a person has left topics.
 	Departed func(ctx context.Context, d consent.Departure) error
 	Log      *slog.Logger
 	Read     string // Moved or All
 	// Between is called between two batches. It may give the lock back and take another one, which it returns. Its error ends the round.
-	Between func(ctx context.Context) (Lock, error)
+	Between func(ctx context.Context) (ledger.Lock, error)
 	// Tell is told how far the round is; nil: nobody is.
 	Tell func(Progress)
 }
