@@ -149,7 +149,7 @@ func (w *world) run() *result {
 	}
 	got.report, got.err = engine.Run(w.t.Context(), reconcile.Sync{
 		Name: "users", Source: &rows{w}, Topics: []reconcile.Topic{{ID: w.topic, When: true}},
-		OnMissing: w.op.missing, Events: w.op.events, Guards: reconcile.Guards{FirstRun: true, Updates: reconcile.NoLimit},
+		OnMissing: w.op.missing, Events: w.op.events, Guards: reconcile.Guards{FirstRun: true, Updates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit},
 	}, reconcile.RunOptions{Observers: []progress.Observer{{Each: observe, Complete: true}}})
 	if got.report != nil {
 		got.failed = got.report.Outcomes[owlatsync.Failed]
