@@ -129,6 +129,9 @@ func (t memberships) why(m *ledger.Membership) string {
 			break
 		}
 		text = fmt.Sprintf("the person left it (a webhook told so %s)", when)
+		if o := t.Found(m.Topic); o != nil {
+			text = fmt.Sprintf("the person left it (Owlat shows so: on it %s, off it %s)", words.Clock(o.Since), words.Clock(o.At))
+		}
 		if t.Members == nil {
 			text += "; whether they came back by themselves is not known"
 		}
