@@ -20,6 +20,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/telling"
+	"owlatsync/internal/page/warm"
 	"owlatsync/internal/session"
 )
 
@@ -61,6 +62,11 @@ func New(p Parts) *Page {
 	page.mux.HandleFunc("GET /static/{file}", serveStatic)
 	page.mux.HandleFunc("/", page.handle(route{whole: nothing, anybody: true}))
 	return page
+}
+
+// Warm reads once what the first looks need, a moment later and until ctx ends. Without it they take longer, and are as right.
+func (p *Page) Warm(ctx context.Context) {
+	warm.Up(ctx, p.parts.Directory)
 }
 
 // route is one address of the page, of one deployment or of the whole service.
