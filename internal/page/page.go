@@ -32,6 +32,8 @@ type Parts struct {
 	Version   string
 	Log       *slog.Logger
 	Nodes     func(context.Context) ([]roll.Node, error)
+	// Config is the configuration file that commands name; empty: it is found without a name.
+	Config string
 	// Secret is shared by all pages that are to know each other's addresses of persons. Nil: none other knows those of this page.
 	Secret func(context.Context) ([]byte, error)
 }
@@ -49,7 +51,7 @@ type Page struct {
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, seals: person.NewSeals(p.Secret), mux: http.NewServeMux(), live: telling.NewFeeds()}
+	page := &Page{parts: p, log: p.Log, seals: person.NewSeals(p.Secret), mux: http.NewServeMux(), live: telling.NewFeeds(p.says)}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}

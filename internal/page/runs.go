@@ -69,7 +69,7 @@ func showRuns(c *call) error {
 		if r, err = standing.Now(c.r.Context(), c.d.Ledger, r); err != nil {
 			return err
 		}
-		v.Runs = append(v.Runs, newRunView(c.base, r))
+		v.Runs = append(v.Runs, newRunView(c, r))
 	}
 	c.show(http.StatusOK, "runs", "Runs of "+straight(name), v)
 	return nil
@@ -126,6 +126,7 @@ type runPage struct {
 	Operator    bool
 	May         []link // what the viewer may do with it
 	Decisions   rowlist.Decisions
+	Lost        bool // it did something with single rows, and nothing of that is known
 }
 
 // laterView is the run that took the place of one that was held.
@@ -147,7 +148,7 @@ func showRun(c *call) error {
 	}
 	address := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
 	v := runPage{
-		Run: newRunView(c.base, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Says: telling.Waits(&r),
+		Run: newRunView(c, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Says: telling.Waits(&r),
 		Guards: r.Guards, Facts: telling.Facts(&r), Outcomes: telling.Outcomes(r.Report), Operator: c.who.May(config.Operator),
 	}
 	switch r.Status {
@@ -176,6 +177,7 @@ func showRun(c *call) error {
 	if v.Decisions, err = rowlist.ListDecisions(c.r.Context(), (ofRun{c}).rows(&r, address)); err != nil {
 		return err
 	}
+	v.Lost = len(v.Decisions.Lines) == 0 && !v.Decisions.Narrowed && v.Live == nil && v.Run.Changed+v.Run.Failed > 0
 	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), v)
 	return nil
 }
