@@ -110,6 +110,7 @@ type checker struct {
 	Question
 	report   Report
 	readable bool // there is a ledger, and it can be read
+	contacts int  // that Owlat has, as far as it told
 }
 
 // schedule warns of a sync that a service runs only when somebody asks. Without settings of a service there is none to run it.

@@ -107,6 +107,11 @@ func (r known) departures(ctx context.Context, contact, email string) error {
 			return r.ledgerFailed(err)
 		}
 		r.parted = true
+		for _, t := range left {
+			if contact == r.e.ContactID && r.e.Membership(t.ID) != nil {
+				r.event("topic left", t.ID)
+			}
+		}
 		if holders, optOuts, err = r.holders(ctx, contact); err != nil {
 			return err
 		}
