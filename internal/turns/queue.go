@@ -174,7 +174,7 @@ func (q *Queue) dispatch() {
 	q.having, q.active[sync] = j, j
 	ctx := q.work
 	if j.work != nil {
-		q.jobs.Go(func() { q.runAside(ctx, j) })
+		q.jobs.Go(func() { Aside{q}.run(ctx, j) })
 		return
 	}
 	q.forgetRetry(j)
