@@ -13,7 +13,6 @@ import (
 	"owlatsync/internal/alert"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
-	"owlatsync/internal/feedback"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
 	"owlatsync/internal/turns"
@@ -61,9 +60,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (*Home, error) {
 }
 
 func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
-	opener := h.o.Opener
-	opener.Attempt = h.attempt
-	opener.Routes, opener.Found = poller{h}.routes, func(t feedback.Taken) { ears{h.d}.heard(t) }
+	opener := poller{h}.opener()
 	if h.session, err = opener.Open(ctx, cfg, config.UseEverything); err != nil {
 		return err
 	}

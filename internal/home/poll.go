@@ -77,5 +77,11 @@ func (h poller) round(ctx context.Context) {
 	}
 }
 
-// routes returns which events go to the write-backs of the present configuration.
-func (h poller) routes() []feedback.Route { return setup.RoutesOf(h.d.Config()) }
+// opener returns the opener of the home's session: what is found goes to the write-backs of the present configuration, and is told as a webhook is.
+func (h poller) opener() setup.Opener {
+	opener := h.o.Opener
+	opener.Attempt = h.attempt
+	opener.Routes = func() []feedback.Route { return setup.RoutesOf(h.d.Config()) }
+	opener.Found = func(t feedback.Taken) { ears{h.d}.heard(t) }
+	return opener
+}

@@ -48,6 +48,15 @@ func (a Aside) Do(ctx context.Context, work func(ctx context.Context, j *Job) er
 	return <-done
 }
 
+// begin makes the run of a job, or does its work.
+func (j *Job) begin(ctx context.Context) {
+	if j.work != nil {
+		Aside{j.queue}.run(ctx, j)
+		return
+	}
+	j.queue.run(ctx, j)
+}
+
 // run does the work of a job that is no run.
 func (a Aside) run(ctx context.Context, j *Job) {
 	q := a.Queue
