@@ -119,8 +119,7 @@ func (c *checker) schedule(s config.Sync) {
 		return
 	}
 	c.found(Finding{
-		Area: AreaSync, Sync: s.Name, Subject: "schedule", Status: Warning,
-		Message: "\"owlat-sync serve\" runs it only when somebody asks: give it a schedule, such as schedule: every 15m, or listen or poll in its source",
+		Area: AreaSync, Sync: s.Name, Subject: "schedule", Status: Warning, Message: "\"owlat-sync serve\" runs it only when somebody asks: give it a schedule, such as schedule: every 15m, or listen or poll in its source",
 	})
 }
 
