@@ -45,10 +45,10 @@ release-tools:
 # Each program of tests has one processor, and as many run beside one another: threads of one that wait for another take a fifth more.
 # What only several processors of one program could show is for the soaks.
 test: ## Run the whole suite with the race detector, beside private servers of PostgreSQL, MariaDB and FerretDB.
-	$(GO) run ./internal/testservers -- env GOMAXPROCS=1 $(GO) test $(RACE) -p $$(nproc) -parallel 2 -timeout 30m $(PACKAGES)
+	GOMAXPROCS=1 $(GO) run ./internal/testservers -- $(GO) test $(RACE) -p $$(nproc) -parallel 2 -timeout 30m $(PACKAGES)
 
 soak: ## Kill the program at every point of a run, and play random histories against the engine for FOR=1h or longer; prints the seed of one that fails.
-	$(GO) run ./internal/testservers -- env OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^Test(Crash|StoriesInPostgres)$$' ./cmd/owlat-sync
+	OWLATSYNC_SOAK=$(FOR) $(GO) run ./internal/testservers -- $(GO) test $(RACE) -timeout 0 -v -run '^Test(Crash|Stories|StoriesInPostgres|DocumentedCommandsWork)$$' ./cmd/owlat-sync
 	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestModel$$' ./reconcile
 	OWLATSYNC_SOAK=$(FOR) $(GO) test $(RACE) -timeout 0 -v -run '^TestServiceModel$$' ./internal/home
 
