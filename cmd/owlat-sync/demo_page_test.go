@@ -77,7 +77,7 @@ func TestDemoOnThePage(t *testing.T) {
 
 // photograph draws docs/page anew: what the demo looks like while a guard holds a run.
 func photograph(t *testing.T, page string) {
-	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
+	for _, v := range testbrowser.Views {
 		p := testbrowser.Open(t, page, v)
 		p.UntilText("waits for approval")
 		p.Screenshot("../../docs/page", "overview")
@@ -94,5 +94,5 @@ func photograph(t *testing.T, page string) {
 		p.Type("2") // of whom the held plan tells
 		p.Follow(func() { p.Press("Enter") })
 		p.Screenshot("../../docs/page", "person")
-	})
+	}
 }
