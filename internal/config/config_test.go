@@ -118,8 +118,8 @@ func TestComplete(t *testing.T) {
 				Creates: reconcile.Limit{Share: 1, Rows: 20}, TopicAdds: reconcile.NoLimit, EmptySource: true, FirstRun: true,
 			},
 			Events: []Event{
-				{Name: "user_synced", On: ledger.OnCreated, Properties: []source.Property{{Name: "plan", Column: "plan_name"}, {Name: "Seats used", Column: "seats"}}},
-				{Name: "user_met", On: ledger.OnAppears, Properties: []source.Property{{Name: "plan", Column: "plan_name"}}},
+				{Name: "user_synced", On: ledger.OnCreated, Properties: []Property{{Name: "plan", Column: "plan_name"}, {Name: "Seats used", Column: "seats"}}},
+				{Name: "user_met", On: ledger.OnAppears, Properties: []Property{{Name: "plan", Column: "plan_name"}}},
 				{Name: "user_changed", On: ledger.OnUpdated},
 			},
 		}, {

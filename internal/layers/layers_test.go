@@ -125,12 +125,13 @@ var table = map[string][]string{
 
 	"/source": {
 		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/dialects", "/source/internal/jsonline", "/source/internal/near",
-		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
+		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/refine", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
 	"/source/internal/delimited": {"/source/internal/ahead", "/source/internal/cell", "/source/internal/text"},
 	"/source/internal/text":      {"golang.org/x/text"},
+	"/source/internal/refine":    {"/", "golang.org/x/text"},
 	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
 	"/source/internal/dialects":  {"/source/internal/cell", "github.com/jackc/pgx/v5/pgtype"},
 	"/source/internal/near":      {},
@@ -150,7 +151,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup", "/internal/words",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
@@ -216,6 +217,7 @@ var table = map[string][]string{
 		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
 	},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
+	"/internal/page/warm":    {"/internal/api", "/internal/page/figures"},
 
 	// What the page says of a person, and of rows that fail.
 	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain", "/internal/page/fed"},
@@ -236,7 +238,7 @@ var table = map[string][]string{
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
-		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat",
+		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},
 }
 

@@ -120,6 +120,7 @@ type world struct {
 	gate   *access.Gate
 	all    map[string]*stands // nil: the deployment is not open
 	log    *bytes.Buffer
+	page   *Page
 	own    *api.Deployment // in place of what is made of all; nil: none
 }
 
@@ -149,8 +150,8 @@ func newWorld(t *testing.T, tokens []config.Token, accounts ...config.Account) *
 	w.people = session.New(w.gate)
 	w.people.ReplaceAll(accounts, nil)
 	log := slog.New(slog.NewTextHandler(w.log, nil))
-	page := New(Parts{Directory: w, Gate: w.gate, Sessions: w.people, Version: "1.2.3", Log: log})
-	server := httptest.NewServer(api.New(api.Parts{Directory: w, Gate: w.gate, Page: page, Ready: func(context.Context) error { return nil }, Log: log}).Handler())
+	w.page = New(Parts{Directory: w, Gate: w.gate, Sessions: w.people, Version: "1.2.3", Log: log})
+	server := httptest.NewServer(api.New(api.Parts{Directory: w, Gate: w.gate, Page: w.page, Ready: func(context.Context) error { return nil }, Log: log}).Handler())
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w

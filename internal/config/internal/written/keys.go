@@ -108,10 +108,30 @@ type Source struct {
 
 // Fields has a key for the address, for each of owlatsync.ContactFields, and for the whole name.
 type Fields struct {
-	Email     string `json:"email" jsonschema_description:"Column with the e-mail address."`
-	FirstName string `json:"firstName,omitempty" jsonschema_description:"Column with the first name. Not mapped: the name in Owlat is left alone."`
-	LastName  string `json:"lastName,omitempty" jsonschema_description:"Column with the last name. Not mapped: the name in Owlat is left alone."`
-	FullName  string `json:"fullName,omitempty" jsonschema_description:"Column with the whole name, in place of firstName and lastName: the first word is the first name, the rest the last name; in \"Lovelace, Ada\" what stands before the comma is the last name. Titles such as Dr. belong to neither."`
+	Email     Field `json:"email" jsonschema_description:"Column with the e-mail address. Of a file also what is made of it, such as {column: contact, split: \";\", part: 1}."`
+	FirstName Field `json:"firstName,omitempty" jsonschema_description:"Column with the first name. Not mapped: the name in Owlat is left alone."`
+	LastName  Field `json:"lastName,omitempty" jsonschema_description:"Column with the last name. Not mapped: the name in Owlat is left alone."`
+	FullName  Field `json:"fullName,omitempty" jsonschema_description:"Column with the whole name, in place of firstName and lastName: the first word is the first name, the rest the last name; in \"Lovelace, Ada\" what stands before the comma is the last name. Titles such as Dr. belong to neither."`
+}
+
+// Field is a column, or what is made of one.
+type Field struct{}
+
+// FieldParts is the long form of a field.
+type FieldParts struct {
+	Column string      `json:"column,omitempty" jsonschema_description:"The column."`
+	Trim   string      `json:"trim,omitempty" jsonschema_description:"Characters that are removed at both ends, with the blanks there, such as \"'*\"."`
+	Split  string      `json:"split,omitempty" jsonschema_description:"What stands between the parts of the value, such as \";\". One part counts."`
+	Part   shape.Place `json:"part,omitempty" jsonschema_description:"Which part counts: from 1, or from the end with -1. A part that a value does not have is NULL."`
+	Title  bool        `json:"title,omitempty" jsonschema_description:"true: ADA LOVELACE and ada lovelace are written as Ada Lovelace. What is in mixed case stays."`
+	Value  string      `json:"value,omitempty" jsonschema_description:"The value of every row, in place of a column."`
+}
+
+// JSONSchema describes the values that the file may have.
+func (Field) JSONSchema() *jsonschema.Schema {
+	long := shape.Reflector().Reflect(&FieldParts{})
+	long.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
 }
 
 // Duplicates is the section duplicates of a sync.
@@ -147,9 +167,24 @@ type Limits struct {
 
 // Event is an item of events.
 type Event struct {
-	Name       string            `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]*$,maxLength=100" jsonschema_description:"The event's name, as automations in Owlat know it."`
-	On         string            `json:"on" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
-	Properties map[string]string `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from. Their values alone make no row a changed one."`
+	Name       string              `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]*$,maxLength=100" jsonschema_description:"The event's name, as automations in Owlat know it."`
+	On         string              `json:"on" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
+	Properties map[string]Property `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from, or a value for all, as {value: 3}. Their values alone make no row a changed one."`
+}
+
+// Property is the column of a property of an event, or its value.
+type Property struct{}
+
+// Constant is the long form of a property.
+type Constant struct {
+	Value shape.Scalar `json:"value" jsonschema_description:"The same in every event: a text, a number, true or false."`
+}
+
+// JSONSchema describes the values that the file may have.
+func (Property) JSONSchema() *jsonschema.Schema {
+	long := shape.Reflector().Reflect(&Constant{})
+	long.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
 }
 
 // Days is a number of days or a text that holds a variable.
