@@ -80,7 +80,7 @@ func TestDemoOnThePage(t *testing.T) {
 // photograph draws docs/page anew: what the demo looks like while a guard holds a run.
 func photograph(t *testing.T, page string) {
 	guarded := withAccounts(t)
-	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
+	for _, v := range testbrowser.Views {
 		p := testbrowser.Open(t, page, v)
 		p.UntilText("waits for approval")
 		p.Screenshot("../../docs/page", "overview")
@@ -100,7 +100,7 @@ func photograph(t *testing.T, page string) {
 		p.Screenshot("../../docs/page", "person")
 		p.Go(guarded)
 		p.Screenshot("../../docs/page", "login")
-	})
+	}
 }
 
 // withAccounts serves a page to which one must sign in until the test ends, and returns its address.
