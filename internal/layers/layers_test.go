@@ -109,6 +109,7 @@ var table = map[string][]string{
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
 	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},
+	"/reconcile/rounds":   {"/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile/scan": {
 		"/", "/ledger", "/reconcile/policy", "/reconcile/progress", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
@@ -120,7 +121,7 @@ var table = map[string][]string{
 	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile": {
 		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/kept", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
-		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
+		"/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
 	"/source": {
@@ -195,7 +196,7 @@ var table = map[string][]string{
 	"/internal/cluster":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/cluster/crew", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/cluster/crew": {},
 	"/internal/cluster/roll": {"github.com/jackc/pgx/v5"},
-	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/internal/feedback", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":         {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":     {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":       {"/ledger", "/internal/config"},
