@@ -152,7 +152,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup", "/internal/words",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/reconcile/rounds", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup", "/internal/words",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
@@ -183,7 +183,7 @@ var table = map[string][]string{
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
 	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
 	"/internal/home": {
-		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
@@ -204,7 +204,7 @@ var table = map[string][]string{
 	"/internal/alert":        {"/", "/ledger", "/owlat", "/internal/config", "/internal/hooksign", "/internal/vitals", "github.com/wneessen/go-mail"},
 	"/internal/explain":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":      {"golang.org/x/text"},
-	"/internal/checkup":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
+	"/internal/checkup":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/rounds", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
 	"/internal/render":       {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
 	"/internal/initialise":   {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":      {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},

@@ -87,6 +87,20 @@ func RoutesOf(cfg *config.Config) (routes []feedback.Route) {
 	return routes
 }
 
+// RoundDue returns when the next round is due after what is known of rounds. One that broke off goes on at once; one that failed is tried again after
+// the interval.
+func RoundDue(kept ledger.Round, every time.Duration) time.Time {
+	switch open := kept.Open; {
+	case !open.Began.IsZero() && open.Failed == "":
+		return open.Began
+	case !open.Began.IsZero():
+		return open.Tried.Add(every)
+	case kept.Ended.IsZero():
+		return time.Time{}
+	}
+	return kept.Ended.Add(every)
+}
+
 // Poll makes a round that looks for people who have left topics.
 func (s *Session) Poll(ctx context.Context, o rounds.Options) (ledger.Round, error) {
 	return s.engine.Poller().Poll(ctx, o)
