@@ -3,8 +3,10 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -35,6 +37,9 @@ func (b *build) program(t *testing.T, race bool) string {
 	t.Helper()
 	b.once.Do(func() {
 		if b.folder, b.err = os.MkdirTemp("", "owlat-sync-built-"); b.err == nil {
+			b.err = look(root(t))
+		}
+		if b.err == nil {
 			b.path, b.err = programs.Build(b.folder, race, "")
 		}
 	})
@@ -42,6 +47,22 @@ func (b *build) program(t *testing.T, race bool) string {
 		t.Fatal(b.err)
 	}
 	return b.path
+}
+
+// look has go test know what the program is made of: it keeps no result of tests that have looked at a file which has changed since.
+func look(folder string) error {
+	return filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && (strings.HasPrefix(e.Name(), ".") || e.Name() == "docs" || e.Name() == "bin" || e.Name() == "dist") {
+			return fs.SkipDir
+		}
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another test made it and took it away
+		}
+		return err
+	})
 }
 
 // program builds owlat-sync. In "make test" it has no race detector, with which a node takes several times as long: TestCluster has one that does.

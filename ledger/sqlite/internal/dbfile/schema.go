@@ -199,7 +199,7 @@ func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error
 		return fmt.Errorf("read migrations: %w", err)
 	}
 	if is == empty {
-		if err := f.furnish(ctx, all); err != nil {
+		if err := furnish(ctx, f.Writer.db, all); err != nil {
 			return fmt.Errorf("migrate: %w", err)
 		}
 		return nil
@@ -219,16 +219,16 @@ func (f *File) migrate(ctx context.Context, schema fs.FS, newest int) (err error
 }
 
 // furnish makes an empty file a ledger, in one transaction: goose has one for each migration, which takes five times as long.
-func (f *File) furnish(ctx context.Context, all []migration) error {
+func furnish(ctx context.Context, db *sql.DB, all []migration) error {
 	// Free pages go back to the disk. It must be said before anything is in the file.
-	if _, err := f.Writer.db.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
+	if _, err := db.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL"); err != nil {
 		return err
 	}
 	made, err := database.NewStore(goose.DialectSQLite3, goose.DefaultTablename)
 	if err != nil {
 		return err
 	}
-	tx, err := f.Writer.db.BeginTx(ctx, nil)
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
