@@ -50,7 +50,7 @@ may have changed in the meantime.
 
 A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others: only about requests
 that were on their way, never about those that waited for their turn. The next run
-goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every other request and every fourth commit, ` + "`make soak`" + ` at all).
+goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every fourth request and every eighth commit, ` + "`make soak`" + ` at all).
 
 Exit codes:
 
