@@ -19,9 +19,10 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
-	Nodes    *nodesView  // nil: there is one process alone, or they are not for the viewer
-	Begin    *help       // how to begin; nil: there are syncs
-	Budget   *budgetView // nil: nothing of it is known
+	Nodes    *nodesView    // nil: there is one process alone, or they are not for the viewer
+	Begin    *help         // how to begin; nil: there are syncs
+	Budget   *budgetView   // nil: nothing of it is known
+	Round    *ledger.Round // nil: nobody is looked for who has left
 }
 
 // budgetView is how fast requests are sent to Owlat.
@@ -87,6 +88,13 @@ func showOverview(c *call) error {
 	for i, s := range states {
 		v.Syncs[i] = newSyncView(c.base, s)
 		v.Needs = append(v.Needs, needsOf(c.typed(), s)...)
+	}
+	round, err := c.d.Ledger.Round(c.r.Context())
+	if err != nil {
+		return err
+	}
+	if !round.Ended.IsZero() || !round.Open.Began.IsZero() {
+		v.Round = &round
 	}
 	given, err := needsOfWriteBacks(c)
 	if err != nil {
