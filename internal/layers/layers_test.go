@@ -118,8 +118,12 @@ var table = map[string][]string{
 		"/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
 	},
 	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile/members": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/policy", "/reconcile/remote"},
+	"/reconcile/compare": {
+		"/", "/ledger", "/owlat", "/reconcile/members", "/reconcile/progress", "/reconcile/remote", "/reconcile/step",
+	},
 	"/reconcile": {
-		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/kept", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
+		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/compare", "/reconcile/consent", "/reconcile/kept", "/reconcile/members", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
 		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
@@ -200,10 +204,10 @@ var table = map[string][]string{
 	"/internal/vitals":       {"/ledger", "/internal/config"},
 	"/internal/telemetry":    {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
 	"/internal/alert":        {"/", "/ledger", "/owlat", "/internal/config", "/internal/hooksign", "/internal/vitals", "github.com/wneessen/go-mail"},
-	"/internal/explain":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
+	"/internal/explain":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/members", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":      {"golang.org/x/text"},
 	"/internal/checkup":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
-	"/internal/render":       {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
+	"/internal/render":       {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
 	"/internal/initialise":   {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":      {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":      {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
@@ -218,7 +222,7 @@ var table = map[string][]string{
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain", "/internal/page/fed"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/internal/config", "/internal/explain", "/internal/page/fed"},
 	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
 	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
 
