@@ -117,7 +117,7 @@ var table = map[string][]string{
 		"/", "/ledger", "/owlat", "/reconcile/ask", "/reconcile/consent", "/reconcile/policy", "/reconcile/progress", "/reconcile/remote",
 		"/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
 	},
-	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile/apply":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile/members": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/policy", "/reconcile/remote"},
 	"/reconcile/compare": {
 		"/", "/ledger", "/owlat", "/reconcile/members", "/reconcile/progress", "/reconcile/remote", "/reconcile/step",

@@ -1,12 +1,18 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strings"
+	"time"
 
 	"owlatsync"
+	"owlatsync/internal/bar"
 	"owlatsync/internal/words"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/members"
 )
 
 // shownFindings is how many differences of each kind are shown as text; JSON has all.
@@ -35,6 +41,34 @@ type findingJSON struct {
 	Ledger    string                `json:"ledger,omitempty"`
 	Owlat     string                `json:"owlat,omitempty"` // of a twin: the id of the older contact; of a missing one: of that with its address
 	Plan      *decisionJSON         `json:"plan,omitempty"`  // what the next run would do
+	*memberJSON
+}
+
+// memberJSON is what a finding about a membership has besides.
+type memberJSON struct {
+	Topic    string                 `json:"topic"`
+	Name     string                 `json:"topic_name,omitempty"`
+	Should   members.Should         `json:"should"`             // "on", "off" or "either"
+	Recorded ledger.MembershipState `json:"recorded,omitempty"` // absent: nothing
+	Is       members.Is             `json:"is"`                 // "on", "off" or "gone"
+	Why      string                 `json:"why"`
+}
+
+// readingJSON comes before memberships are read.
+type readingJSON struct {
+	Type      string  `json:"type"`
+	Contacts  int     `json:"contacts"`
+	PerSecond float64 `json:"per_second,omitempty"` // at most; absent: no limit
+	Seconds   float64 `json:"seconds"`              // at that pace
+}
+
+// membershipsJSON says how far memberships were read.
+type membershipsJSON struct {
+	Contacts   int    `json:"contacts"` // that were read
+	Unread     int    `json:"unread"`   // that could not be read
+	Error      string `json:"error,omitempty"`
+	Departures int    `json:"departures"` // topics that people have left, as recorded now
+	Due        int    `json:"due"`        // removals that are due now
 }
 
 // verifiedJSON is the last line of "verify --json".
@@ -44,17 +78,46 @@ type verifiedJSON struct {
 	Rows        int                           `json:"rows"`     // rows of the ledger that were compared
 	Differences int                           `json:"differences"`
 	Findings    map[reconcile.FindingKind]int `json:"findings"`
-	Corrected   int                           `json:"corrected"` // rows of the ledger that were corrected
-	Invalid     int                           `json:"invalid"`   // rows whose people are not in Owlat because the rows are invalid
+	Corrected   int                           `json:"corrected"`             // rows of the ledger that were corrected
+	Invalid     int                           `json:"invalid"`               // rows whose people are not in Owlat because the rows are invalid
+	Memberships *membershipsJSON              `json:"memberships,omitempty"` // absent: they were not read
+}
+
+// Reading says how many contacts are about to be read for their memberships, and how long that takes. As text it goes to note.
+func (v *Findings) Reading(contacts int, perSecond float64, note func(format string, args ...any)) error {
+	limited := !math.IsInf(perSecond, 1)
+	takes := time.Duration(0)
+	if limited {
+		takes = time.Duration(float64(contacts) / perSecond * float64(time.Second))
+	}
+	if v.to.JSON {
+		j := readingJSON{Type: "reading", Contacts: contacts, Seconds: takes.Seconds()}
+		if limited {
+			j.PerSecond = perSecond
+		}
+		return v.to.json(j)
+	}
+	pace := ""
+	if limited {
+		pace = fmt.Sprintf(": %s at %.4g a second", bar.About(takes), perSecond)
+	}
+	note("reading the memberships of %s by links%s; --memberships=false leaves them out\n", owlatsync.Counted(contacts, "contact"), pace)
+	return nil
 }
 
 // Row shows one difference.
 func (v *Findings) Row(f reconcile.Finding) error {
 	if v.to.JSON {
-		j := findingJSON{"finding", f.Kind, f.Sync, f.Key, f.ContactID, f.Address, f.Field, f.Ledger, f.Owlat, nil}
+		j := findingJSON{"finding", f.Kind, f.Sync, f.Key, f.ContactID, f.Address, f.Field, f.Ledger, f.Owlat, nil, nil}
 		if f.Decision != nil {
 			plan := newDecisionJSON(f.Sync, *f.Decision)
 			j.Plan = &plan
+		}
+		if m := f.Member; m != nil {
+			j.memberJSON = &memberJSON{m.Topic, m.Name, m.Should, "", m.Is, m.Why}
+			if m.Recorded != nil {
+				j.Recorded = m.Recorded.State
+			}
 		}
 		return v.to.json(j)
 	}
@@ -62,7 +125,10 @@ func (v *Findings) Row(f reconcile.Finding) error {
 		return nil
 	}
 	where := "contact " + f.ContactID
-	if f.Sync != "" {
+	switch {
+	case f.Member != nil && f.Key == "":
+		where = f.Sync
+	case f.Sync != "":
 		where = fmt.Sprintf("%s, row %s", f.Sync, words.Printable(f.Key))
 	}
 	v.to.printf("  %-8s  %s: %s\n", f.Kind, where, findingWords(f))
@@ -70,6 +136,16 @@ func (v *Findings) Row(f reconcile.Finding) error {
 }
 
 func findingWords(f reconcile.Finding) string {
+	if m := f.Member; m != nil {
+		topic := m.Topic
+		if m.Name != "" {
+			topic += " (" + words.Printable(m.Name) + ")"
+		}
+		if m.Is == members.IsGone {
+			return fmt.Sprintf("topic %s: %s, so %s", topic, m.Is.Words(), m.Why)
+		}
+		return fmt.Sprintf("topic %s: %s, %s, is %s: %s", topic, m.Should.Words(), members.RecordedWords(m.Recorded), m.Is.Words(), m.Why)
+	}
 	switch f.Kind {
 	case reconcile.SourceAhead:
 		words := intention(f.Decision.Outcome)
@@ -99,14 +175,14 @@ func findingWords(f reconcile.Finding) string {
 // End says how much was compared and found, and what to do. With repair it does not advise one, because it follows.
 func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) error {
 	if v.to.JSON {
-		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired, result.Invalid})
+		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired, result.Invalid, newMembershipsJSON(result.Members)})
 	}
 	var kinds []string
 	for _, kind := range reconcile.FindingKinds {
 		if n := result.Findings[kind]; n > shownFindings {
 			v.to.printf("  %-8s  and %d more; --json lists all\n", kind, n-shownFindings)
 		}
-		if n := result.Findings[kind]; n > 0 && kind != reconcile.UnknownInOwlat {
+		if n := result.Findings[kind]; n > 0 && kind.Differs() {
 			kinds = append(kinds, fmt.Sprintf("%d %s", n, kind))
 		}
 	}
@@ -119,23 +195,77 @@ func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) erro
 	}
 	if len(kinds) == 0 {
 		v.to.printf(": no difference.\n")
+		v.memberships(result)
 		v.invalid(result, typed)
 		return nil
 	}
 	v.to.printf(": %s (%s).\n", words.Plural(result.Differences(), "difference"), strings.Join(kinds, ", "))
+	v.memberships(result)
 	v.invalid(result, typed)
+	recorded := v.repaired(result)
 	switch {
-	case result.Repaired > 0:
-		v.to.printf("%s of the ledger corrected; the run follows.\n\n", words.Several(result.Repaired, "row", "rows"))
+	case recorded != "":
+		v.to.printf("%s; the run follows.\n\n", recorded)
 	case !repair && result.Differences() == result.Findings[reconcile.SourceAhead]:
 		v.to.printf("\"%s\" does what the source asks for; Owlat is as the ledger says.\n", typed.Command("run", ""))
-	case !repair && result.Differences() > result.Findings[reconcile.TwinInOwlat]:
+	case !repair && result.Differences() > result.Findings[reconcile.TwinInOwlat]+result.Findings[reconcile.NoSuchTopic]:
 		v.to.printf("\"owlat-sync verify --repair\" corrects the ledger to what Owlat holds and runs the syncs.\n")
 	}
 	if !repair && result.Findings[reconcile.TwinInOwlat] > 0 {
 		v.to.printf("Of contacts with one address merge or delete in Owlat what is wrong: no run does.\n")
 	}
 	return nil
+}
+
+// memberships says how far memberships were read, and what of them is no difference.
+func (v *Findings) memberships(result reconcile.Verified) {
+	m := result.Members
+	if m == nil {
+		return
+	}
+	v.to.printf("Read the memberships of %s", words.Plural(m.Contacts, "contact"))
+	var informed []string
+	for _, kind := range []struct {
+		of   reconcile.FindingKind
+		what string
+	}{{reconcile.DueTopic, "the next run sees to it"}, {reconcile.OnTopic, "no run put them there"}, {reconcile.OffTopic, "the row says yes, and no run puts them there"}} {
+		if n := result.Findings[kind.of]; n > 0 {
+			informed = append(informed, fmt.Sprintf("%d %s (%s)", n, kind.of, kind.what))
+		}
+	}
+	if len(informed) > 0 {
+		v.to.printf("; for information %s", strings.Join(informed, ", "))
+	}
+	v.to.printf(". Owlat does not show who is yet to confirm (double opt-in): they count as on the topic.\n")
+	if m.Unread > 0 {
+		v.to.printf("%s not read: %v\n", words.Several(m.Unread, "contact was", "contacts were"), cmp.Or(m.Ended, m.Why))
+	}
+}
+
+// repaired says what a repair recorded; empty: nothing.
+func (v *Findings) repaired(result reconcile.Verified) string {
+	var all []string
+	if n := result.Repaired; n > 0 {
+		all = append(all, words.Several(n, "row", "rows")+" of the ledger corrected")
+	}
+	if m := result.Members; m != nil && m.Departures > 0 {
+		all = append(all, words.Several(m.Departures, "departure", "departures")+" recorded")
+	}
+	if m := result.Members; m != nil && m.Due > 0 {
+		all = append(all, words.Several(m.Due, "removal is", "removals are")+" due")
+	}
+	return strings.Join(all, ", ")
+}
+
+func newMembershipsJSON(m *members.Read) *membershipsJSON {
+	if m == nil {
+		return nil
+	}
+	j := &membershipsJSON{Contacts: m.Contacts, Unread: m.Unread, Departures: m.Departures, Due: m.Due}
+	if err := cmp.Or(m.Ended, m.Why); err != nil {
+		j.Error = err.Error()
+	}
+	return j
 }
 
 // invalid says how many people are missing because their rows are invalid. No run can help them.

@@ -10,8 +10,11 @@ import (
 	"owlatsync/reconcile/policy"
 )
 
+// judging tells what disagrees.
+type judging struct{ *Verifier }
+
 // judge tells what disagrees for a person, and returns the withdrawn memberships.
-func (v *Verifier) judge(ctx context.Context, p *person) (due []Withdrawal, err error) {
+func (v judging) judge(ctx context.Context, p *person) (due []Withdrawal, err error) {
 	for _, h := range p.holders {
 		s, asked := v.syncs[h.Sync]
 		if !asked || !Counts(h.Entry) {
@@ -39,7 +42,7 @@ func (v *Verifier) judge(ctx context.Context, p *person) (due []Withdrawal, err 
 }
 
 // finding returns what is told of a person and a topic of a sync; of kind Agrees: nothing.
-func (v *Verifier) finding(ctx context.Context, p *person, sync string, e *ledger.Entry, topic policy.Topic) (f Finding, err error) {
+func (v judging) finding(ctx context.Context, p *person, sync string, e *ledger.Entry, topic policy.Topic) (f Finding, err error) {
 	member, known := p.members[topic.ID]
 	if !known {
 		f = Finding{Sync: sync, Topic: topic.ID, Verdict: Judge(Case{Is: IsGone})}
@@ -68,25 +71,32 @@ func (v *Verifier) finding(ctx context.Context, p *person, sync string, e *ledge
 }
 
 // facts finds out what else matters.
-func (v *Verifier) facts(ctx context.Context, p *person, sync string, e *ledger.Entry, topic policy.Topic, c Case) (is Facts, err error) {
+func (v judging) facts(ctx context.Context, p *person, sync string, e *ledger.Entry, topic policy.Topic, c Case) (is Facts, err error) {
 	others := slices.DeleteFunc(slices.Clone(p.holders), func(h ledger.Holder) bool { return h.Sync == sync })
-	is.Wanted = consent.WantedBy(others, topic.ID)
-	is.Rules = topic.Existing == policy.ExistingAdd
-	is.TakenOff = c.Is == IsOff && c.Has != nil && slices.ContainsFunc(others, func(h ledger.Holder) bool {
-		m := h.Entry.Membership(topic.ID)
-		return m != nil && tookOff(m) && !m.At.Before(c.Has.At)
-	})
-	if c.Is != IsOn || !topic.When || is.Wanted || consent.RecordedOf(c.Has) != consent.SaidNo {
+	is = Around(others, c.Has, topic)
+	if c.Is != IsOn || is.Wanted || consent.RecordedOf(c.Has) != consent.SaidNo || Acted(c.Has, nil) {
+		is.Withdrawn = topic.When && Acted(c.Has, nil)
 		return is, nil
 	}
-	var history []ledger.HistoryLine
-	if !Acted(c.Has, nil) {
-		if history, err = v.Ledger.History(ctx, sync, e.Key); err != nil {
-			return is, readLedger(err)
-		}
+	history, err := v.Ledger.History(ctx, sync, e.Key)
+	if err != nil {
+		return is, readLedger(err)
 	}
-	is.Withdrawn = Acted(c.Has, history)
+	is.Withdrawn = topic.When && Acted(c.Has, history)
 	return is, nil
+}
+
+// Around returns what matters of the policies, and of the entries of other syncs for the contact. M is the row's own membership, after the
+// known opt-outs; nil: the ledger has none.
+func Around(others []ledger.Holder, m *ledger.Membership, topic policy.Topic) Facts {
+	return Facts{
+		Wanted: consent.WantedBy(others, topic.ID),
+		Rules:  topic.Existing == policy.ExistingAdd,
+		TakenOff: m != nil && slices.ContainsFunc(others, func(h ledger.Holder) bool {
+			its := h.Entry.Membership(topic.ID)
+			return its != nil && tookOff(its) && !its.At.Before(m.At)
+		}),
+	}
 }
 
 // tookOff reports whether a sync has, or may have, taken a contact off a topic.

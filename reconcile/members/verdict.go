@@ -188,7 +188,7 @@ type Verdict struct {
 // Judge returns the verdict of a case. Pure.
 func Judge(c Case) Verdict {
 	if c.Is == IsGone {
-		return Verdict{NoTopic, Either, IsGone, "what was recorded of it stays, and runs can neither add nor remove anybody"}
+		return Verdict{NoTopic, Either, IsGone, "no run can put anybody on it"}
 	}
 	recorded := consent.RecordedOf(c.Has)
 	for _, l := range table {

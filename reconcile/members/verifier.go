@@ -186,7 +186,7 @@ func (v *Verifier) batch(ctx context.Context, contacts []string) error {
 		if !p.is {
 			continue
 		}
-		still, err := v.judge(ctx, p)
+		still, err := judging{v}.judge(ctx, p)
 		if err != nil {
 			return err
 		}
