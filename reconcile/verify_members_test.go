@@ -329,30 +329,6 @@ func TestAVerificationCanBeInterrupted(t *testing.T) {
 	})
 }
 
-// TestAHundredSecondsForTwoThousandPeople is exact: at 20 a second, and one request for each.
-func TestAHundredSecondsForTwoThousandPeople(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		const people = 2000
-		w := knowing(t, reconcile.Topic{ID: "news", When: true})
-		defer w.ledger.Close()
-		var list []owlatsync.Row
-		for i := range people {
-			list = append(list, user(fmt.Sprint(i), fmt.Sprintf("p%d@example.com", i), "A", true))
-		}
-		w.run(list...)
-		time.Sleep(time.Second)
-		links, before := w.links(), time.Now()
-		v, told, err := w.look(reconcile.VerifyOptions{}, list...)
-		if err != nil || v.Differences() != 0 || len(told) != 0 || v.Members.Contacts != people || w.links()-links != people {
-			t.Errorf("%q, %+v, %d requests, %v", told, v.Members, w.links()-links, err)
-		}
-		if took, want := time.Since(before), (people-1)*time.Second/owlat.DefaultPreferencesRate; took != want {
-			t.Errorf("it took %v, want %v", took, want)
-		}
-	})
-}
-
 // TestTwoSyncsAndOneContact: it is read once, and what another sync wants or has taken off counts.
 func TestTwoSyncsAndOneContact(t *testing.T) {
 	t.Parallel()
