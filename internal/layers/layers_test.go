@@ -208,7 +208,7 @@ var table = map[string][]string{
 	"/internal/garbled":      {"golang.org/x/text"},
 	"/internal/checkup":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
 	"/internal/render":       {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
-	"/internal/initialise":   {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
+	"/internal/initialise":   {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/topics", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":      {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
 	"/internal/sandbox":      {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
 	"/internal/demo":         {"/", "/ledger", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
