@@ -152,7 +152,7 @@ func findingWords(f reconcile.Finding) string {
 		if f.Decision.Outcome == owlatsync.Failed {
 			words = "fail"
 		}
-		if what := decisionWords(*f.Decision); what != "" {
+		if what := decisionWords(*f.Decision, nil); what != "" {
 			words += ": " + what
 		}
 		return "the next run would " + words
