@@ -96,6 +96,7 @@ type Fields struct {
 	Email    string
 	Others   owlatsync.Texts
 	FullName string // of which the first and the last name are made
+	Shapes   source.Shapes
 }
 
 // Topic is a topic to which the contacts of consenting rows are added.
@@ -148,12 +149,16 @@ func (s *Sync) Mapping() source.Mapping {
 		Email:    s.Fields.Email,
 		Fields:   s.Fields.Others,
 		FullName: s.Fields.FullName,
+		Shapes:   s.Fields.Shapes,
 	}
 	for _, t := range s.Topics {
 		m.Topics, m.Words = append(m.Topics, t.When), append(m.Words, t.Words)
 	}
 	for _, ev := range s.Events {
 		for _, p := range ev.Properties {
+			if p.Value != nil {
+				continue
+			}
 			// A row has each column once, under its own name, even if several events use it.
 			column := source.Property{Name: p.Column, Column: p.Column}
 			if !slices.Contains(m.Properties, column) {

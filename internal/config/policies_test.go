@@ -54,7 +54,7 @@ func TestBadPolicies(t *testing.T) {
 		{"property with an underscore", "events: [{name: x, on: created, properties: {_plan: plan}}]", `events[0].properties: "_plan" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
 		{"property that is not ASCII", "events: [{name: x, on: created, properties: {plän: plan}}]", `events[0].properties: "plän" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
 		{"property without a column", "events: [{name: x, on: created, properties: {plan: }}]", `events[0].properties.plan: has no value; give it one or remove the line`},
-		{"property that is a section", "events: [{name: x, on: created, properties: {plan: {a: b}}}]", `events[0].properties.plan: must be a text, not a section of keys`},
+		{"property that is a section", "events: [{name: x, on: created, properties: {plan: {a: b}}}]", `events[0].properties.plan: unknown key "a"; known here: value`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -129,12 +129,13 @@ var table = map[string][]string{
 
 	"/source": {
 		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/dialects", "/source/internal/jsonline", "/source/internal/near",
-		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
+		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/refine", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
 	"/source/internal/delimited": {"/source/internal/ahead", "/source/internal/cell", "/source/internal/text"},
 	"/source/internal/text":      {"golang.org/x/text"},
+	"/source/internal/refine":    {"/", "golang.org/x/text"},
 	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
 	"/source/internal/dialects":  {"/source/internal/cell", "github.com/jackc/pgx/v5/pgtype"},
 	"/source/internal/near":      {},

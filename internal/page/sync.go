@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -125,6 +126,10 @@ func settingsOf(s *config.Sync) []setting {
 	}
 	add("key", strings.Join(s.Key, ", "))
 	add("fields.email", s.Fields.Email)
+	for _, f := range owlatsync.ContactFields {
+		add("fields."+f.Name(), cmp.Or(s.Fields.Others[f], s.Fields.Shapes.Fields[f].Value))
+	}
+	add("fields.fullName", s.Fields.FullName)
 	for _, t := range s.Topics {
 		when := "every row"
 		if t.When != "" {
