@@ -33,8 +33,9 @@ type Config struct {
 	Owlat  Owlat
 	Ledger Ledger
 	// History is how long the ledger keeps the history of rows.
-	History time.Duration
-	Syncs   []Sync // in the order of the file
+	History  time.Duration
+	Syncs    []Sync // in the order of the file
+	Feedback Feedback
 
 	// The service. NoService is an *Error about settings of it that are not used, which are not to be relied on then.
 	Service    Service

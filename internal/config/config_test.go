@@ -291,7 +291,7 @@ func TestBadFiles(t *testing.T) {
 				"  f.yaml:8: syncs.users.fields: unknown key \"<<\"; known here: email, firstName, lastName, fullName\n" +
 				"  f.yaml:8: syncs.users.fields: \"email\" is missing; name the column that holds the address"},
 
-		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, serve, webhooks, write_back, alerts, syncs, deployments`},
+		{"unknown key", change("owlat:", "schedule: x\nowlat:"), `f.yaml:1: unknown key "schedule"; known here: owlat, ledger, history_days, serve, webhooks, feedback, write_back, alerts, syncs, deployments`},
 		{"misspelt key", change("query:", "qurey:"),
 			"the configuration has 2 problems:\n" +
 				"  f.yaml:6: syncs.users.source: \"query\" is missing; write the SELECT that gives one row per contact\n" +

@@ -137,6 +137,7 @@ func (d *decoder) deployment(s section, cfg *Config) {
 	cfg.History = policyDecoder{d}.history(s.text("history_days"))
 	cfg.Syncs = syncDecoder{d}.syncs(s)
 	owlatDecoder{d}.nameless(s, cfg)
+	cfg.Feedback = owlatDecoder{d}.feedback(s)
 	serviceDecoder{d}.service(s, cfg)
 }
 

@@ -24,6 +24,8 @@ func Happened(h ledger.HistoryLine) string {
 		return "put it on topic " + note
 	case "topic removed":
 		return "took it off topic " + note
+	case "topic left":
+		return "found that the person has left topic " + note
 	case "gone":
 		return "found the contact deleted in Owlat"
 	case "deleted":

@@ -109,6 +109,7 @@ var table = map[string][]string{
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
 	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},
+	"/reconcile/rounds":   {"/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile/scan": {
 		"/", "/ledger", "/reconcile/policy", "/reconcile/progress", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
@@ -124,7 +125,7 @@ var table = map[string][]string{
 	},
 	"/reconcile": {
 		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/compare", "/reconcile/consent", "/reconcile/kept", "/reconcile/members", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
-		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
+		"/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
 	"/source": {
@@ -155,7 +156,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/reconcile/rounds", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
@@ -186,7 +187,7 @@ var table = map[string][]string{
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
 	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
 	"/internal/home": {
-		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
@@ -199,7 +200,7 @@ var table = map[string][]string{
 	"/internal/cluster":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/cluster/crew", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/cluster/crew": {},
 	"/internal/cluster/roll": {"github.com/jackc/pgx/v5"},
-	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/internal/feedback", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":         {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":     {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":       {"/ledger", "/internal/config"},

@@ -65,6 +65,8 @@ func RunInProcess(t *testing.T, open Open) {
 		{"PlanParts", inService(service.PlanParts)},
 		{"Mailbox", inService(service.Mailbox)},
 		{"Outbox", inService(service.Outbox)},
+		{"DeparturesOnce", inService(service.DeparturesOnce)},
+		{"Rounds", inService(service.Rounds)},
 		{"Audit", inService(service.Audit)},
 		{"Retry", testRetry},
 		{"ForgetPerson", testForgetPerson},
@@ -79,7 +81,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Departed", func(t *testing.T, open Open) {
 			departures.Test(t, func(t testing.TB, folder string) departures.Ledger { return open(t, folder) })
 		}},
-		{"Bookmark", testBookmark},
+		{"Bookmark", inService(service.Bookmark)},
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},
 		{"Wait", testWait},

@@ -33,7 +33,8 @@ type File struct {
 	HistoryDays Days            `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
 	Serve       Serve           `json:"serve,omitempty" jsonschema_description:"How \"owlat-sync serve\" serves. Other commands ignore it."`
 	Webhooks    Webhooks        `json:"webhooks,omitempty" jsonschema_description:"How the service takes in Owlat's webhooks, at /webhooks/owlat."`
-	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
+	Feedback    FeedbackKey     `json:"feedback,omitempty" jsonschema_description:"poll: every 15 minutes find those who have left topics, by reading memberships, also without webhooks. Needs owlat.unsubscribe_secret."`
+	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat tells of people: a statement in your database, a file, or a webhook of your own."`
 	Alerts      []Alert         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
 	Syncs       map[string]Sync `json:"syncs,omitempty" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
 	Deployments Deployments     `json:"deployments,omitempty" jsonschema_description:"Several Owlat deployments, each by a name of your choice with its own owlat, syncs and so on, in place of those here. Or a folder, relative to this file, with a file NAME.yaml for each. The ledger knows a deployment by its name."`
@@ -44,7 +45,8 @@ type Deployment struct {
 	Owlat       Owlat           `json:"owlat" jsonschema_description:"The Owlat deployment that is kept in step."`
 	HistoryDays Days            `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
 	Webhooks    Webhooks        `json:"webhooks,omitempty" jsonschema_description:"How the service takes in Owlat's webhooks, at /webhooks/owlat/ and the deployment's name."`
-	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
+	Feedback    FeedbackKey     `json:"feedback,omitempty" jsonschema_description:"poll: every 15 minutes find those who have left topics, by reading memberships, also without webhooks. Needs owlat.unsubscribe_secret."`
+	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat tells of people: a statement in your database, a file, or a webhook of your own."`
 	Alerts      []Alert         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
 	Tokens      []Token         `json:"tokens,omitempty" jsonschema_description:"Who may use the API for this deployment alone. \"owlat-sync token\" makes a token."`
 	Accounts    []Account       `json:"accounts,omitempty" jsonschema_description:"Who may sign in to the page for this deployment alone. \"owlat-sync account\" makes an account."`

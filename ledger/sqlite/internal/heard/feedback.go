@@ -23,13 +23,24 @@ const (
 		ON CONFLICT (email) DO UPDATE SET contact = excluded.contact, at = excluded.at WHERE excluded.at >= at`
 )
 
-// Take puts news into the tables, unless their feedback is there already, or was there before its person was forgotten; id is 0 then.
+// Take puts news into the tables, unless their feedback is there already, or was there before its person was forgotten; id is 0 then, and where
+// nothing is left of them because the ledger knows it.
 func Take(t dbfile.Tx, news *ledger.News) (id int64, isNew bool, err error) {
 	f := &news.Feedback
 	var erased bool
 	if err := t.Row("SELECT EXISTS (SELECT 1 FROM erased WHERE hash = ?1)", []any{f.Hash[:]}, &erased); err != nil || erased {
 		return 0, false, err
 	}
+	known, err := leftBy(t, news.OptOuts)
+	if err != nil {
+		return 0, false, err
+	}
+	left := news.Sift(known)
+	if left == nil {
+		err := t.Row("SELECT coalesce(max(id), 0) FROM feedback WHERE hash = ?1", []any{f.Hash[:]}, &id)
+		return id, false, err
+	}
+	news, f = left, &left.Feedback
 	topics, err := encodeTopics(f.Topics)
 	if err != nil {
 		return 0, false, err
@@ -65,6 +76,21 @@ func Take(t dbfile.Tx, news *ledger.News) (id int64, isNew bool, err error) {
 		}
 	}
 	return id, true, nil
+}
+
+// leftBy returns the opt-outs that are known of the same contacts and topics.
+func leftBy(t dbfile.Tx, optOuts []ledger.OptOut) (known []ledger.OptOut, err error) {
+	for _, o := range optOuts {
+		err := t.Each("SELECT "+OptOutColumns+" FROM opt_outs WHERE contact_id = ?1 AND topic = ?2", []any{o.ContactID, o.Topic}, func(rows *sql.Rows) error {
+			k, err := ScanOptOut(rows)
+			known = append(known, k)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
 }
 
 // knownAt returns since when what the feedback tells is known.
@@ -152,17 +178,18 @@ func Latest(ctx context.Context, file *dbfile.File, event, person string, before
 	return found, err
 }
 
-// latest is when the latest feedback came, NULL if none ever did.
-const latest = "SELECT max(received) FROM (SELECT latest AS received FROM heard UNION ALL SELECT max(received) FROM feedback)"
+// latest is when the latest webhook came, NULL if none ever did.
+const latest = "SELECT max(received) FROM (SELECT latest AS received FROM heard UNION ALL " +
+	"SELECT * FROM (SELECT received FROM feedback WHERE kind <> '" + ledger.KindRead + "' ORDER BY received DESC LIMIT 1))"
 
-// Last returns when the latest feedback came, zero if none ever did.
+// Last returns when the latest webhook came, zero if none ever did.
 func Last(ctx context.Context, file *dbfile.File) (time.Time, error) {
 	var at sql.NullInt64
 	err := file.Readers.QueryRowContext(ctx, latest).Scan(&at)
 	return entry.TimeOf(at), err
 }
 
-// noteLatest keeps when the latest feedback came, before feedback is deleted.
+// noteLatest keeps when the latest webhook came, before feedback is deleted.
 func noteLatest(t dbfile.Tx) error { return t.Exec("UPDATE heard SET latest = (" + latest + ")") }
 
 const (
