@@ -122,6 +122,9 @@ func (t memberships) why(m *ledger.Membership) string {
 			break
 		}
 		text = fmt.Sprintf("the person left it (a webhook told so %s)", when)
+		if found := t.Found(m.Topic); found != nil {
+			text = fmt.Sprintf("the person left it, or was taken off in Owlat, between %s and %s (found by reading)", words.Clock(found.Since), words.Clock(found.At))
+		}
 		if t.Members == nil {
 			text += "; whether they came back by themselves is not known"
 		}

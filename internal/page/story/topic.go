@@ -31,7 +31,11 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 		if t.Barred != nil {
 			return Verdict{Tone: Off, Says: "Not put on it, because no mail may go to the address.", At: m.At}
 		}
-		return Verdict{Off, "The person left it, as one of Owlat's webhooks told. Whether they came back by themselves is not known here.", leftAt(t, m), "They may sign up again by themselves. A run puts them back only when the row's consent goes from no to yes anew."}
+		said := "The person left it, as one of Owlat's webhooks told."
+		if t.Found(m.Topic) != nil {
+			said = "The person left it, or was taken off in Owlat, as was found by reading who is on it."
+		}
+		return Verdict{Off, said + " Whether they came back by themselves is not known here.", leftAt(t, m), "They may sign up again by themselves. A run puts them back only when the row's consent goes from no to yes anew."}
 	case ledger.MemberLeft:
 		return Verdict{Off, "Let go of when the row left the source: taken off, unless another row wanted the contact there. That the row is back is no new consent.", m.At, ""}
 	case ledger.MemberSkipped:
