@@ -13,7 +13,7 @@ import (
 	"owlatsync/internal/console"
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/problem"
-	"owlatsync/internal/render"
+	"owlatsync/internal/render/differences"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/words"
 	"owlatsync/reconcile"
@@ -91,7 +91,7 @@ func verify(ctx context.Context, a *program.App, o verifyOptions, ask *console.A
 			return problem.Usage(problem.Hint(errors.New("memberships can only be read with the deployment's unsubscribe secret"),
 				"set \"unsubscribe_secret\" under \"owlat\", or leave out --memberships"))
 		}
-		found := render.NewFindings(a.To())
+		found := differences.New(a.To())
 		left := make(map[string]bool) // contacts of which a repair would record something
 		// Before a question it only compares: a no must leave everything as it is.
 		first := reconcile.VerifyOptions{Repair: o.repair && a.Yes, Members: o.memberships && s.Knows()}
@@ -156,7 +156,7 @@ func notRead(a *program.App, s *setup.Session, result reconcile.Verified) error 
 
 // compare tells each difference between the sources of the syncs, the ledger and Owlat. What it is about to read, it says to found, which may
 // be nil.
-func compare(ctx context.Context, a *program.App, s *setup.Session, syncs []config.Sync, o reconcile.VerifyOptions, found *render.Findings) (reconcile.Verified, error) {
+func compare(ctx context.Context, a *program.App, s *setup.Session, syncs []config.Sync, o reconcile.VerifyOptions, found *differences.Findings) (reconcile.Verified, error) {
 	display := a.StartDisplay("verify", false, s)
 	defer display.Stop()
 	if each := o.Each; each != nil {

@@ -31,6 +31,21 @@ func newDecisionJSON(sync string, d reconcile.Decision) decisionJSON {
 	}
 }
 
+// NewRow returns what a run would do with a row, as "plan --json" prints it.
+func NewRow(sync string, d reconcile.Decision) any { return newDecisionJSON(sync, d) }
+
+// Intent says what the next run would do with a row.
+func Intent(d reconcile.Decision) string {
+	text := intention(d.Outcome)
+	if d.Outcome == owlatsync.Failed {
+		text = "fail"
+	}
+	if what := decisionWords(d, nil); what != "" {
+		text += ": " + what
+	}
+	return text
+}
+
 // decisionLine returns a row of a plan as one line of text.
 func decisionLine(d reconcile.Decision, names topicNames) string {
 	label := d.Key

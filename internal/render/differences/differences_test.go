@@ -1,4 +1,4 @@
-package render
+package differences
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/render"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/members"
@@ -26,14 +27,14 @@ func TestFindings(t *testing.T) {
 		result.Findings[f.Kind]++
 	}
 	var text, json strings.Builder
-	for _, to := range []To{{W: &text}, {W: &json, JSON: true}} {
-		v := NewFindings(to)
+	for _, to := range []render.To{{W: &text}, {W: &json, JSON: true}} {
+		v := New(to)
 		for _, f := range found {
 			if err := v.Row(f); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := v.End(result, false, Typed{Config: "x.yaml"}); err != nil {
+		if err := v.End(result, false, render.Typed{Config: "x.yaml"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,14 +78,14 @@ func TestManyFindingsAreCounted(t *testing.T) {
 	t.Parallel()
 	const n = shownFindings + 3
 	var text strings.Builder
-	v := NewFindings(To{W: &text})
+	v := New(render.To{W: &text})
 	for i := range n {
 		if err := v.Row(reconcile.Finding{Kind: reconcile.SourceAhead, Sync: "users", Key: fmt.Sprint(i), Decision: &reconcile.Decision{Outcome: owlatsync.Created}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	result := reconcile.Verified{Findings: map[reconcile.FindingKind]int{reconcile.SourceAhead: n}}
-	if err := v.End(result, false, Typed{}); err != nil {
+	if err := v.End(result, false, render.Typed{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(text.String(), "the next run would"); got != shownFindings {
@@ -109,8 +110,8 @@ func TestMembershipsAreTold(t *testing.T) {
 	left.Recorded = &ledger.Membership{Consent: true, State: ledger.MemberAdded}
 	gone := members.Finding{Verdict: members.Judge(members.Case{Is: members.IsGone}), Sync: "users", Topic: "k58"}
 	var text, json strings.Builder
-	for _, to := range []To{{W: &text}, {W: &json, JSON: true}} {
-		v := NewFindings(to)
+	for _, to := range []render.To{{W: &text}, {W: &json, JSON: true}} {
+		v := New(to)
 		if err := v.Reading(100_000, 20, func(format string, args ...any) { fmt.Fprintf(to.W, format, args...) }); err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +120,7 @@ func TestMembershipsAreTold(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := v.End(result, true, Typed{}); err != nil {
+		if err := v.End(result, true, render.Typed{}); err != nil {
 			t.Fatal(err)
 		}
 	}

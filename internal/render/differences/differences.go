@@ -1,4 +1,5 @@
-package render
+// Package differences shows what a verification finds, as text for a person or as lines of JSON for machines.
+package differences
 
 import (
 	"cmp"
@@ -9,6 +10,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/bar"
+	"owlatsync/internal/render"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -20,12 +22,12 @@ const shownFindings = 20
 
 // Findings shows the differences that a comparison finds, as they come.
 type Findings struct {
-	to    To
+	to    render.To
 	shown map[reconcile.FindingKind]int
 }
 
-// NewFindings returns Findings that have shown nothing yet.
-func NewFindings(to To) *Findings {
+// New returns Findings that have shown nothing yet.
+func New(to render.To) *Findings {
 	return &Findings{to: to, shown: make(map[reconcile.FindingKind]int)}
 }
 
@@ -40,7 +42,7 @@ type findingJSON struct {
 	Field     string                `json:"field,omitempty"`
 	Ledger    string                `json:"ledger,omitempty"`
 	Owlat     string                `json:"owlat,omitempty"` // of a twin: the id of the older contact; of a missing one: of that with its address
-	Plan      *decisionJSON         `json:"plan,omitempty"`  // what the next run would do
+	Plan      any                   `json:"plan,omitempty"`  // what the next run would do
 	*memberJSON
 }
 
@@ -95,7 +97,7 @@ func (v *Findings) Reading(contacts int, perSecond float64, note func(format str
 		if limited {
 			j.PerSecond = perSecond
 		}
-		return v.to.json(j)
+		return v.to.Line(j)
 	}
 	pace := ""
 	if limited {
@@ -110,8 +112,7 @@ func (v *Findings) Row(f reconcile.Finding) error {
 	if v.to.JSON {
 		j := findingJSON{"finding", f.Kind, f.Sync, f.Key, f.ContactID, f.Address, f.Field, f.Ledger, f.Owlat, nil, nil}
 		if f.Decision != nil {
-			plan := newDecisionJSON(f.Sync, *f.Decision)
-			j.Plan = &plan
+			j.Plan = render.NewRow(f.Sync, *f.Decision)
 		}
 		if m := f.Member; m != nil {
 			j.memberJSON = &memberJSON{m.Topic, m.Name, m.Should, "", m.Is, m.Why}
@@ -119,7 +120,7 @@ func (v *Findings) Row(f reconcile.Finding) error {
 				j.Recorded = m.Recorded.State
 			}
 		}
-		return v.to.json(j)
+		return v.to.Line(j)
 	}
 	if v.shown[f.Kind]++; v.shown[f.Kind] > shownFindings {
 		return nil
@@ -131,7 +132,7 @@ func (v *Findings) Row(f reconcile.Finding) error {
 	case f.Sync != "":
 		where = fmt.Sprintf("%s, row %s", f.Sync, words.Printable(f.Key))
 	}
-	v.to.printf("  %-8s  %s: %s\n", f.Kind, where, findingWords(f))
+	v.to.Printf("  %-8s  %s: %s\n", f.Kind, where, findingWords(f))
 	return nil
 }
 
@@ -148,14 +149,7 @@ func findingWords(f reconcile.Finding) string {
 	}
 	switch f.Kind {
 	case reconcile.SourceAhead:
-		words := intention(f.Decision.Outcome)
-		if f.Decision.Outcome == owlatsync.Failed {
-			words = "fail"
-		}
-		if what := decisionWords(*f.Decision, nil); what != "" {
-			words += ": " + what
-		}
-		return "the next run would " + words
+		return "the next run would " + render.Intent(*f.Decision)
 	case reconcile.ChangedInOwlat, reconcile.AddressDiffers:
 		return fmt.Sprintf("%s is %q in Owlat, and %q was written", f.Field, f.Owlat, f.Ledger)
 	case reconcile.MissingInOwlat:
@@ -173,46 +167,46 @@ func findingWords(f reconcile.Finding) string {
 }
 
 // End says how much was compared and found, and what to do. With repair it does not advise one, because it follows.
-func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) error {
+func (v *Findings) End(result reconcile.Verified, repair bool, typed render.Typed) error {
 	if v.to.JSON {
-		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired, result.Invalid, newMembershipsJSON(result.Members)})
+		return v.to.Line(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired, result.Invalid, newMembershipsJSON(result.Members)})
 	}
 	var kinds []string
 	for _, kind := range reconcile.FindingKinds {
 		if n := result.Findings[kind]; n > shownFindings {
-			v.to.printf("  %-8s  and %d more; --json lists all\n", kind, n-shownFindings)
+			v.to.Printf("  %-8s  and %d more; --json lists all\n", kind, n-shownFindings)
 		}
 		if n := result.Findings[kind]; n > 0 && kind.Differs() {
 			kinds = append(kinds, fmt.Sprintf("%d %s", n, kind))
 		}
 	}
 	if len(result.Findings) > 0 {
-		v.to.printf("\n")
+		v.to.Printf("\n")
 	}
-	v.to.printf("Compared %s of the ledger with %s in Owlat", words.Plural(result.Entries, "row"), words.Plural(result.Contacts, "contact"))
+	v.to.Printf("Compared %s of the ledger with %s in Owlat", words.Plural(result.Entries, "row"), words.Plural(result.Contacts, "contact"))
 	if n := result.Findings[reconcile.UnknownInOwlat]; n > 0 {
-		v.to.printf(" (no row stands for %d of them)", n)
+		v.to.Printf(" (no row stands for %d of them)", n)
 	}
 	if len(kinds) == 0 {
-		v.to.printf(": no difference.\n")
+		v.to.Printf(": no difference.\n")
 		v.memberships(result)
 		v.invalid(result, typed)
 		return nil
 	}
-	v.to.printf(": %s (%s).\n", words.Plural(result.Differences(), "difference"), strings.Join(kinds, ", "))
+	v.to.Printf(": %s (%s).\n", words.Plural(result.Differences(), "difference"), strings.Join(kinds, ", "))
 	v.memberships(result)
 	v.invalid(result, typed)
 	recorded := v.repaired(result)
 	switch {
 	case recorded != "":
-		v.to.printf("%s; the run follows.\n\n", recorded)
+		v.to.Printf("%s; the run follows.\n\n", recorded)
 	case !repair && result.Differences() == result.Findings[reconcile.SourceAhead]:
-		v.to.printf("\"%s\" does what the source asks for; Owlat is as the ledger says.\n", typed.Command("run", ""))
+		v.to.Printf("\"%s\" does what the source asks for; Owlat is as the ledger says.\n", typed.Command("run", ""))
 	case !repair && result.Differences() > result.Findings[reconcile.TwinInOwlat]+result.Findings[reconcile.NoSuchTopic]:
-		v.to.printf("\"owlat-sync verify --repair\" corrects the ledger to what Owlat holds and runs the syncs.\n")
+		v.to.Printf("\"owlat-sync verify --repair\" corrects the ledger to what Owlat holds and runs the syncs.\n")
 	}
 	if !repair && result.Findings[reconcile.TwinInOwlat] > 0 {
-		v.to.printf("Of contacts with one address merge or delete in Owlat what is wrong: no run does.\n")
+		v.to.Printf("Of contacts with one address merge or delete in Owlat what is wrong: no run does.\n")
 	}
 	return nil
 }
@@ -223,7 +217,7 @@ func (v *Findings) memberships(result reconcile.Verified) {
 	if m == nil {
 		return
 	}
-	v.to.printf("Read the memberships of %s", words.Plural(m.Contacts, "contact"))
+	v.to.Printf("Read the memberships of %s", words.Plural(m.Contacts, "contact"))
 	var informed []string
 	for _, kind := range []struct {
 		of   reconcile.FindingKind
@@ -234,11 +228,11 @@ func (v *Findings) memberships(result reconcile.Verified) {
 		}
 	}
 	if len(informed) > 0 {
-		v.to.printf("; for information %s", strings.Join(informed, ", "))
+		v.to.Printf("; for information %s", strings.Join(informed, ", "))
 	}
-	v.to.printf(". Owlat does not show who is yet to confirm (double opt-in): they count as on the topic.\n")
+	v.to.Printf(". Owlat does not show who is yet to confirm (double opt-in): they count as on the topic.\n")
 	if m.Unread > 0 {
-		v.to.printf("%s not read: %v\n", words.Several(m.Unread, "contact was", "contacts were"), cmp.Or(m.Ended, m.Why))
+		v.to.Printf("%s not read: %v\n", words.Several(m.Unread, "contact was", "contacts were"), cmp.Or(m.Ended, m.Why))
 	}
 }
 
@@ -269,9 +263,9 @@ func newMembershipsJSON(m *members.Read) *membershipsJSON {
 }
 
 // invalid says how many people are missing because their rows are invalid. No run can help them.
-func (v *Findings) invalid(result reconcile.Verified, typed Typed) {
+func (v *Findings) invalid(result reconcile.Verified, typed render.Typed) {
 	if result.Invalid > 0 {
-		v.to.printf("%s not in Owlat because of an invalid row; \"%s\" lists them.\n",
+		v.to.Printf("%s not in Owlat because of an invalid row; \"%s\" lists them.\n",
 			words.Several(result.Invalid, "person of the source is", "people of the source are"), typed.Command("failures --kind invalid", ""))
 	}
 }
