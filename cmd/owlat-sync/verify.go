@@ -157,7 +157,7 @@ func notRead(a *program.App, s *setup.Session, result reconcile.Verified) error 
 // compare tells each difference between the sources of the syncs, the ledger and Owlat. What it is about to read, it says to found, which may
 // be nil.
 func compare(ctx context.Context, a *program.App, s *setup.Session, syncs []config.Sync, o reconcile.VerifyOptions, found *differences.Findings) (reconcile.Verified, error) {
-	display := a.StartDisplay("verify", false, s)
+	display := a.StartDisplay("verify", o.Members, s) // which takes long
 	defer display.Stop()
 	if each := o.Each; each != nil {
 		o.Each = func(f reconcile.Finding) (err error) {
