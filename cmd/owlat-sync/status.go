@@ -13,6 +13,7 @@ import (
 	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/standing"
+	"owlatsync/internal/words"
 )
 
 func newStatusCmd(a *program.App) *cobra.Command {
@@ -84,7 +85,7 @@ func statusNamed(ctx context.Context, a *program.App, set *config.Set, name stri
 	return nil
 }
 
-func status(ctx context.Context, a *program.App, cfg *config.Config, syncs []config.Sync, typed render.Typed, runs int) (err error) {
+func status(ctx context.Context, a *program.App, cfg *config.Config, syncs []config.Sync, typed words.Typed, runs int) (err error) {
 	var from standing.Ledger
 	var rounds setup.Ledger
 	has, err := a.Reader().Has(ctx, cfg)

@@ -13,7 +13,6 @@ import (
 	"owlatsync/internal/alert"
 	"owlatsync/internal/config"
 	"owlatsync/internal/events"
-	"owlatsync/internal/feedback"
 	"owlatsync/internal/setup"
 	"owlatsync/internal/telemetry"
 	"owlatsync/internal/turns"
@@ -61,9 +60,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (*Home, error) {
 }
 
 func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
-	opener := h.o.Opener
-	opener.Attempt = h.attempt
-	opener.Routes, opener.Found = h.routes, func(t feedback.Taken) { ears{h.d}.heard(t) }
+	opener := poller{h}.opener()
 	if h.session, err = opener.Open(ctx, cfg, config.UseEverything); err != nil {
 		return err
 	}
@@ -123,7 +120,7 @@ func (h *Home) Start(ctx context.Context) {
 	h.endings, h.quiet, h.abort = endings, quiet, abort
 	h.soft, h.worked = make(chan struct{}), make(chan struct{})
 	h.parts.Go(func() { h.rest(parts) })
-	h.parts.Go(func() { h.poll(looping) })
+	h.parts.Go(func() { poller{h}.poll(looping) })
 	if !h.o.Shared {
 		h.parts.Go(func() { h.alerts.Run(parts) })
 		h.parts.Go(func() { nudge(parts, h.d.hub, h.alerts) })

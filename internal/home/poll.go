@@ -14,8 +14,11 @@ import (
 // roundLooked is how often a home looks at most whether a round is due: the configuration and the clock may be set.
 const roundLooked = 30 * time.Second
 
+// poller looks for people who have left.
+type poller struct{ *Home }
+
 // poll looks for people who have left, whenever a round is due, between runs.
-func (h *Home) poll(ctx context.Context) {
+func (h poller) poll(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -32,7 +35,7 @@ func (h *Home) poll(ctx context.Context) {
 }
 
 // roundDue reports whether a round is due.
-func (h *Home) roundDue(ctx context.Context) bool {
+func (h poller) roundDue(ctx context.Context) bool {
 	every := h.d.Config().Feedback.Every
 	if every == 0 {
 		return false
@@ -42,7 +45,7 @@ func (h *Home) roundDue(ctx context.Context) bool {
 }
 
 // untilRound returns how long the home waits before it looks again.
-func (h *Home) untilRound(ctx context.Context) time.Duration {
+func (h poller) untilRound(ctx context.Context) time.Duration {
 	every := h.d.Config().Feedback.Every
 	if every == 0 {
 		return roundLooked
@@ -59,8 +62,8 @@ func (h *Home) untilRound(ctx context.Context) time.Duration {
 }
 
 // round makes a round when its turn among the runs has come.
-func (h *Home) round(ctx context.Context) {
-	err := h.syncs.queue.Aside(ctx, func(work context.Context, j *turns.Job) error {
+func (h poller) round(ctx context.Context) {
+	err := turns.Aside{Queue: h.syncs.queue}.Do(ctx, func(work context.Context, j *turns.Job) error {
 		_, err := h.session.Poll(work, rounds.Options{All: h.d.Config().Feedback.All, Stop: j.Stop, Turn: j})
 		return err
 	})
@@ -74,5 +77,11 @@ func (h *Home) round(ctx context.Context) {
 	}
 }
 
-// routes returns which events go to the write-backs of the present configuration.
-func (h *Home) routes() []feedback.Route { return setup.RoutesOf(h.d.Config()) }
+// opener returns the opener of the home's session: what is found goes to the write-backs of the present configuration, and is told as a webhook is.
+func (h poller) opener() setup.Opener {
+	opener := h.o.Opener
+	opener.Attempt = h.attempt
+	opener.Routes = func() []feedback.Route { return setup.RoutesOf(h.d.Config()) }
+	opener.Found = func(t feedback.Taken) { ears{h.d}.heard(t) }
+	return opener
+}

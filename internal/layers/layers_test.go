@@ -156,7 +156,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/reconcile/rounds", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/reconcile/rounds", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup", "/internal/words",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
@@ -208,7 +208,7 @@ var table = map[string][]string{
 	"/internal/alert":              {"/", "/ledger", "/owlat", "/internal/config", "/internal/hooksign", "/internal/vitals", "github.com/wneessen/go-mail"},
 	"/internal/explain":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/members", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":            {"golang.org/x/text"},
-	"/internal/checkup":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
+	"/internal/checkup":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/rounds", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
 	"/internal/render":             {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
 	"/internal/render/differences": {"/", "/ledger", "/reconcile", "/reconcile/members", "/internal/bar", "/internal/render", "/internal/words"},
 	"/internal/initialise":         {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/topics", "/internal/words", "github.com/jackc/pgx/v5"},
@@ -223,6 +223,7 @@ var table = map[string][]string{
 		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
 	},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
+	"/internal/page/warm":    {"/internal/api", "/internal/page/figures"},
 
 	// What the page says of a person, and of rows that fail.
 	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/internal/config", "/internal/explain", "/internal/page/fed"},
@@ -243,7 +244,7 @@ var table = map[string][]string{
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
-		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat",
+		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},
 }
 

@@ -66,7 +66,7 @@ func showSync(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := syncPage{Sync: newSyncView(c.base, state), LastGood: state.LastGood, Needs: needsOf(c.d.Name, state), Operator: c.who.May(config.Operator)}
+	v := syncPage{Sync: newSyncView(c.base, state), LastGood: state.LastGood, Needs: needsOf(c.typed(), state), Operator: c.who.May(config.Operator)}
 	for _, w := range figures.Windows {
 		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
 	}
@@ -78,10 +78,10 @@ func showSync(c *call) error {
 		v.Plots = append(v.Plots, p.HTML())
 	}
 	for _, r := range runs {
-		v.Runs = append(v.Runs, newRunView(c.base, r))
+		v.Runs = append(v.Runs, newRunView(c, r))
 	}
 	if len(runs) == 0 {
-		v.Begin = neverRun(c.d.Name, name, state.Sync.Sync.Schedule.Text != "")
+		v.Begin = neverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "")
 	}
 	if c.who.May(config.Operator) {
 		v.Settings = settingsOf(&state.Sync.Sync)
@@ -90,8 +90,8 @@ func showSync(c *call) error {
 	return nil
 }
 
-func newRunView(base string, r ledger.Run) runView {
-	v := runView{Run: r.ID, Address: base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: r.Status, Message: r.Message, Started: r.Started}
+func newRunView(c *call, r ledger.Run) runView {
+	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: r.Status, Message: c.typed().Complete(r.Message), Started: r.Started}
 	if !r.Finished.IsZero() {
 		v.Took = r.Finished.Sub(r.Started).Round(100 * time.Millisecond).String()
 	}

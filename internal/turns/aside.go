@@ -11,10 +11,14 @@ var ErrEnding = errors.New("the service stops")
 // aside is the place in the lineup of work that is no run of a sync. No sync has this name.
 const aside = ""
 
-// Aside gives work that is no run of a sync its turn among the runs, and returns when it has ended. The work may let others have their turn by the
+// Aside gives work that is no run of a sync its turn among the runs.
+type Aside struct{ Queue *Queue }
+
+// Do does the work when its turn has come, and returns when it has ended. The work may let others have their turn by the
 // job, whose Stop is closed when the queue ends. At a time one such work waits or goes on. It returns the error of the work, ErrEnding, or the cause
 // of ctx if that ends before the turn has come.
-func (q *Queue) Aside(ctx context.Context, work func(ctx context.Context, j *Job) error) error {
+func (a Aside) Do(ctx context.Context, work func(ctx context.Context, j *Job) error) error {
+	q := a.Queue
 	done := make(chan error, 1)
 	r := Request{work: func(ctx context.Context, j *Job) { done <- work(ctx, j) }}
 	q.mu.Lock()
@@ -44,8 +48,18 @@ func (q *Queue) Aside(ctx context.Context, work func(ctx context.Context, j *Job
 	return <-done
 }
 
-// runAside does the work of a job that is no run.
-func (q *Queue) runAside(ctx context.Context, j *Job) {
+// begin makes the run of a job, or does its work.
+func (j *Job) begin(ctx context.Context) {
+	if j.work != nil {
+		Aside{j.queue}.run(ctx, j)
+		return
+	}
+	j.queue.run(ctx, j)
+}
+
+// run does the work of a job that is no run.
+func (a Aside) run(ctx context.Context, j *Job) {
+	q := a.Queue
 	j.work(ctx, j)
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -173,12 +173,8 @@ func (q *Queue) dispatch() {
 	}
 	q.having, q.active[sync] = j, j
 	ctx := q.work
-	if j.work != nil {
-		q.jobs.Go(func() { q.runAside(ctx, j) })
-		return
-	}
 	q.forgetRetry(j)
-	q.jobs.Go(func() { q.run(ctx, j) })
+	q.jobs.Go(func() { j.begin(ctx) })
 }
 
 const (

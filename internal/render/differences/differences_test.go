@@ -8,6 +8,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/render"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/members"
@@ -34,7 +35,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := v.End(result, false, render.Typed{Config: "x.yaml"}); err != nil {
+		if err := v.End(result, false, words.Typed{Config: "x.yaml"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +86,7 @@ func TestManyFindingsAreCounted(t *testing.T) {
 		}
 	}
 	result := reconcile.Verified{Findings: map[reconcile.FindingKind]int{reconcile.SourceAhead: n}}
-	if err := v.End(result, false, render.Typed{}); err != nil {
+	if err := v.End(result, false, words.Typed{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(text.String(), "the next run would"); got != shownFindings {
@@ -120,7 +121,7 @@ func TestMembershipsAreTold(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := v.End(result, true, render.Typed{}); err != nil {
+		if err := v.End(result, true, words.Typed{}); err != nil {
 			t.Fatal(err)
 		}
 	}
