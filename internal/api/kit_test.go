@@ -250,6 +250,10 @@ func (l *shelf) RunsBefore(context.Context, string, int64, int) ([]ledger.Run, e
 	return nil, l.fails // the API lists no earlier runs
 }
 
+func (l *shelf) RunsSince(context.Context, string, time.Time, int) ([]ledger.Run, error) {
+	return nil, l.fails // nor which run took the place of another
+}
+
 func (l *shelf) Briefs(context.Context, string, time.Time, int) ([]ledger.Brief, error) {
 	return nil, l.fails
 }

@@ -22,6 +22,8 @@ func Happened(h ledger.HistoryLine) string {
 		return "changed " + strings.ReplaceAll(note, "email", "the address")
 	case "topic added":
 		return "put it on topic " + note
+	case "topic found":
+		return "found it on topic " + note
 	case "topic removed":
 		return "took it off topic " + note
 	case "topic left":

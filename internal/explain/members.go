@@ -5,19 +5,9 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
-	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/members"
 )
-
-// Found returns the opt-out of a topic if it was found by reading memberships, nil if a webhook told it, or if there is none.
-func (t *Tale) Found(topic string) *ledger.OptOut {
-	i := slices.IndexFunc(t.OptOuts, func(o ledger.OptOut) bool { return o.Topic == topic && !o.Since.IsZero() })
-	if i < 0 {
-		return nil
-	}
-	return &t.OptOuts[i]
-}
 
 // Member says of a topic what should be, and how that agrees with what Owlat told, as a verification does; ok is false if Owlat has not told.
 func (t *Tale) Member(topic string) (v members.Verdict, ok bool) {

@@ -188,7 +188,7 @@ const fewLater, mostLater = 3, 100
 // later returns the run that took the place of one that was held. Runs of a sync come one after the other, so whichever began no earlier is later.
 func (c ofRun) later(held *ledger.Run) (*laterView, error) {
 	for _, most := range []int{fewLater, mostLater} {
-		runs, err := c.d.Ledger.RunsSince(c.r.Context(), held.Sync, held.Finished, most)
+		runs, err := c.d.Ledger.RunsSince(c.r.Context(), held.Sync, held.Started, most)
 		if err != nil {
 			return nil, err
 		}

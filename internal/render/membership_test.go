@@ -3,11 +3,9 @@ package render
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
-	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
@@ -38,21 +36,5 @@ func TestWhatIsKnownOfAMembership(t *testing.T) {
 		if got := (memberships{&explain.Tale{Sync: sync, Entry: &ledger.Entry{}, Sibling: tt.sibling}}).why(&ledger.Membership{Topic: "news", State: tt.state}); !strings.Contains(got, tt.want) {
 			t.Errorf("%s, %s: %q", tt.state, tt.existing, got)
 		}
-	}
-}
-
-// TestWhoWasFoundToHaveLeft is told with the two times between which it was.
-func TestWhoWasFoundToHaveLeft(t *testing.T) {
-	t.Parallel()
-	since := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	m := ledger.Membership{Topic: "k57", Consent: true, State: ledger.MemberOptedOut}
-	tale := &explain.Tale{Entry: &ledger.Entry{}, OptOuts: []ledger.OptOut{{Topic: "k58", At: since}, {Topic: "k57", Since: since, At: since.Add(time.Hour)}}}
-	want := "the person left it, or was taken off in Owlat, between " + words.Clock(since) + " and " + words.Clock(since.Add(time.Hour)) + " (found by reading)"
-	if got := (memberships{tale}).why(&m); !strings.HasPrefix(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	tale.OptOuts[1].Since = time.Time{}
-	if got := (memberships{tale}).why(&m); !strings.Contains(got, "a webhook told so") {
-		t.Errorf("%q", got)
 	}
 }
