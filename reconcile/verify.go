@@ -172,8 +172,11 @@ func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions,
 	return err
 }
 
+// refreshing is the part of a run that distrusts the ledger.
+type refreshing struct{ *work }
+
 // refresh corrects the sync's entries to what Owlat holds.
-func (w *work) refresh(ctx context.Context) error {
+func (w refreshing) refresh(ctx context.Context) error {
 	contacts, err := compare.List(ctx, w.client, w.tell)
 	if err != nil {
 		return err
