@@ -18,8 +18,9 @@ func newInitCmd(a *program.App) *cobra.Command {
 		Short: "Look at your database and write a configuration file for it",
 		Long: `Look at a database or file, find the table that most likely holds your users, and write a
 configuration file with the query, the mapping and the topics that fit it. What was guessed is
-explained in the file. The database is only read, Owlat is not called, and a file that is already
-there is never overwritten.
+explained in the file. The database is only read, and a file that is already there is never
+overwritten. Owlat is only asked for the names of its topics, and only where OWLAT_URL (or --url),
+OWLAT_API_KEY and UNSUBSCRIBE_SECRET are set.
 
 The DSN says where the rows are. Without it, the environment variable DATABASE_URL is taken.
 
@@ -34,8 +35,8 @@ DSNs in the forms of Prisma, SQLAlchemy, Rails, JDBC and libpq are understood as
 A DSN with a password is not written to the file: that says ${DATABASE_URL} in its place.
 
 On a terminal, init asks which table to take and which topics to use. Elsewhere the likeliest table
-is taken, and topics stay commented out unless --topic names them: their ids cannot be looked up,
-they stand on the topic's page in Owlat.`,
+is taken, and topics stay commented out unless --topic names them. Where Owlat was asked, it takes a
+topic's name too; elsewhere its id, which stands on the topic's page in Owlat.`,
 		Example: `  owlat-sync init postgres://app@localhost/shop
   owlat-sync init csv:members.csv --config members.yaml
   owlat-sync init --table crm.customers --topic jd7a1xp0q3w9topic0000000000000000=newsletter`,
@@ -48,7 +49,7 @@ they stand on the topic's page in Owlat.`,
 	flags := cmd.Flags()
 	flags.StringVar(&q.Table, "table", "", "take this `table`, not the likeliest one")
 	flags.StringVar(&q.URL, "url", "", "address of the Owlat deployment (default: $"+config.EnvURL+", else "+owlat.DefaultBaseURL+")")
-	flags.StringArrayVar(&q.Topics, "topic", nil, "put rows on the topic with this `ID=column` when the column says yes; ID alone takes every row (repeatable)")
+	flags.StringArrayVar(&q.Topics, "topic", nil, "put rows on the topic with this `ID=column`, or NAME=column, when the column says yes; ID alone takes every row (repeatable)")
 	return cmd
 }
 
@@ -60,6 +61,7 @@ func initialize(ctx context.Context, a *program.App, q initialise.Question, args
 	if q.URL == "" {
 		q.URL = a.Env[config.EnvURL]
 	}
+	q.APIKey, q.Secret = a.Env[config.EnvAPIKey], a.Env[initialise.EnvSecret]
 	result, err := initialise.Write(ctx, a.Opener(), q, a.Asker(ctx))
 	if err != nil {
 		return err

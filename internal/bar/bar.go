@@ -43,6 +43,7 @@ type Display struct {
 	again    bool // the run reads its source again, or has: the bar goes on
 	rows     int
 	listed   progress.Listed
+	members  progress.Members
 	expected int           // requests to send
 	estimate time.Duration // time that they take
 	sent     int           // requests of finished rows
@@ -58,6 +59,7 @@ const (
 	reading stage = iota
 	listing
 	sending
+	memberships
 )
 
 // Start begins to show the run of a sync on w. width returns the columns of the terminal w; nil means that w is no terminal. The
@@ -98,6 +100,11 @@ func (d *Display) Observe(e progress.Value) {
 		}
 	case progress.Listed:
 		d.stage, d.listed = listing, e
+	case progress.Members:
+		if d.stage != memberships {
+			d.stage, d.began = memberships, time.Now()
+		}
+		d.members = e
 	case progress.Planned:
 		if d.again {
 			d.goOn(e.Summary)
@@ -227,6 +234,9 @@ func (d *Display) parts() []string {
 		return append([]string{fmt.Sprintf("comparing with Owlat: %d of %s", d.listed.Contacts, owlatsync.Counted(d.listed.Total, "contact"))}, refused...)
 	}
 	elapsed := time.Since(d.began)
+	if d.stage == memberships {
+		return d.membersParts(elapsed)
+	}
 	parts := []string{owlatsync.Counted(d.sent, "request")}
 	if d.expected > 0 {
 		parts[0] = fmt.Sprintf("%d of %s", d.sent, owlatsync.Counted(d.expected, "request"))
@@ -242,6 +252,22 @@ func (d *Display) parts() []string {
 		if n := d.outcomes[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d", o, n))
 		}
+	}
+	return parts
+}
+
+// membersParts says how far memberships are read: the time left is that of the pace so far, or of the limit if that is longer.
+func (d *Display) membersParts(elapsed time.Duration) []string {
+	m := d.members
+	parts := []string{fmt.Sprintf("reading memberships: %d of %s", m.Read, owlatsync.Counted(m.Total, "contact"))}
+	rest := float64(m.Total - m.Read)
+	left := time.Duration(rest / m.PerSecond * float64(time.Second))
+	if m.Read > 0 && elapsed >= settled {
+		parts = append(parts, fmt.Sprintf("%.1f/s", float64(m.Read)/elapsed.Seconds()))
+		left = max(left, time.Duration(float64(elapsed)/float64(m.Read)*rest))
+	}
+	if left > 0 {
+		parts = append(parts, About(left)+" left")
 	}
 	return parts
 }
@@ -287,6 +313,8 @@ func (d *Display) fraction() float64 {
 		return -1
 	case listing:
 		done, all = d.listed.Contacts, d.listed.Total
+	case memberships:
+		done, all = d.members.Read, d.members.Total
 	}
 	if all <= 0 {
 		return -1

@@ -2,6 +2,7 @@ package bar
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,6 +61,31 @@ func TestPlainLines(t *testing.T) {
 			"users: 100 of 400 requests, 10.0/s, about 30s left, created 100, invalid 1\n" +
 			"users: 100 of 400 requests, 5.0/s, about 1m00s left, created 101, invalid 1\n" +
 			"users: 100 of 400 requests, 3.3/s, about 1m30s left, 12 refused (429), created 101, invalid 1\n"
+		if got := out.String(); got != want {
+			t.Errorf("got:\n%swant:\n%s", got, want)
+		}
+	})
+}
+
+// TestMembershipsAreRead tells the time left by the limit at first, and then by the pace.
+func TestMembershipsAreRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		d := Start(&out, "verify", nil)
+		d.Observe(progress.Listed{Contacts: 100, Total: 300})
+		d.Observe(progress.Members{Total: 300, PerSecond: 20})
+		time.Sleep(time.Second)
+		d.show()
+		d.Observe(progress.Members{Read: 100, Total: 300, PerSecond: 20})
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		d.Observe(progress.Members{Read: 300, Total: 300, PerSecond: math.Inf(1)})
+		d.show()
+		d.Stop()
+		want := "verify: reading memberships: 0 of 300 contacts, about 15s left\n" +
+			"verify: reading memberships: 100 of 300 contacts, 10.0/s, about 20s left\n" +
+			"verify: reading memberships: 300 of 300 contacts, 30.0/s\n"
 		if got := out.String(); got != want {
 			t.Errorf("got:\n%swant:\n%s", got, want)
 		}

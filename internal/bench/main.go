@@ -22,6 +22,7 @@ import (
 	"owlatsync/internal/bench/fresh"
 	"owlatsync/internal/bench/idle"
 	"owlatsync/internal/bench/ledgers"
+	"owlatsync/internal/bench/memberships"
 	"owlatsync/internal/bench/nodes"
 	"owlatsync/internal/bench/pages"
 	"owlatsync/internal/bench/plot"
@@ -59,6 +60,7 @@ var parts = []part{
 	{name: "room", run: room.Measure(room.Rows), fails: true},
 	{name: "start", run: measureStart},
 	{name: "webhooks", run: webhooks.Measure},
+	{name: "memberships", run: memberships.Measure},
 	{name: "idle", run: idle.Measure},
 	{name: "scale", run: scale.Measure(scale.Short)},
 	{name: "pages", run: pages.Measure},

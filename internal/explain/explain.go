@@ -50,7 +50,9 @@ type Tale struct {
 type Sibling struct {
 	Created string            // the sync that created the contact; empty: none is known to have
 	Put     map[string]string // the syncs that have put it on topics, or may have, by topic
-	Left    bool              // a webhook told that the person has left a topic
+	Left    bool              // the person is known to have left a topic
+
+	others []ledger.Holder // the entries of other syncs for the contact
 }
 
 // Deleted reports whether Owlat says that the contact does not exist.
@@ -269,6 +271,7 @@ func siblingOf(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entr
 		if h.Sync == sync || h.Entry.Origin == ledger.OriginGone {
 			continue
 		}
+		is.others = append(is.others, h)
 		if h.Entry.Origin == ledger.OriginCreated || h.Entry.Origin == ledger.OriginDeleting {
 			is.Created = h.Sync
 		}

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"owlatsync/internal/config"
 	"owlatsync/internal/console"
 	"owlatsync/internal/inspect"
 	"owlatsync/internal/propose"
@@ -66,17 +65,18 @@ func rowCount(n int) string {
 	return fmt.Sprintf("%d rows", n)
 }
 
-// settings asks for the deployment and the ids of the topics.
-func (d dialogue) settings(s *propose.Settings, p *propose.Proposal) error {
+// address asks for the address of the deployment.
+func (d dialogue) address(s *propose.Settings) (err error) {
+	if d.Asker != nil && s.URL == "" {
+		s.URL, err = d.Line("Address of your Owlat deployment? [%s] ", owlat.DefaultBaseURL)
+	}
+	return err
+}
+
+// topics asks for the topics that are not known yet.
+func (d dialogue) topics(p *propose.Proposal, names book) error {
 	if d.Asker == nil {
 		return nil
-	}
-	if s.URL == "" {
-		answer, err := d.Line("Address of your Owlat deployment? [%s] ", owlat.DefaultBaseURL)
-		if err != nil {
-			return err
-		}
-		s.URL = answer
 	}
 	asked := false
 	for i := range p.Topics {
@@ -85,26 +85,49 @@ func (d dialogue) settings(s *propose.Settings, p *propose.Proposal) error {
 			continue
 		}
 		if !asked {
-			d.Say("\nThe id of a topic stands on its page in Owlat. Leave it empty to fill it in later.\n")
+			d.offer(names)
 			asked = true
 		}
-		id, err := d.topicID(t.When)
+		chosen, err := d.topic(t.When, names)
 		if err != nil {
 			return err
 		}
-		t.ID = id
+		t.ID, t.Name, t.Called = chosen.ID, chosen.Name, chosen.Called
 	}
 	return nil
 }
 
-func (d dialogue) topicID(column string) (string, error) {
+// offer says which topics there are, as far as that is known.
+func (d dialogue) offer(names book) {
+	lines := names.shown()
+	if len(lines) == 0 {
+		d.Say("\nThe id of a topic stands on its page in Owlat. Leave it empty to fill it in later.\n")
+		return
+	}
+	d.Say("\nOwlat has these topics. Leave it empty to choose one later.\n\n")
+	for i, line := range lines {
+		d.Say("  %d  %s\n", i+1, line)
+	}
+	d.Say("\n")
+}
+
+// topic asks for a topic by its number, name or id; one without an id is chosen later.
+func (d dialogue) topic(column string, names book) (t propose.Topic, err error) {
+	all := names.Topics()
 	for {
 		answer, err := d.Line("Topic for those whose %q says yes? [later] ", column)
 		if err != nil || answer == "" {
-			return "", err
+			return t, err
 		}
-		if config.ValidTopicID(answer) {
-			return answer, nil
+		if n, err := strconv.Atoi(answer); err == nil && n >= 1 && n <= min(len(all), mostListed) {
+			return names.of(all[n-1].ID), nil
+		}
+		if t, err = names.topic(answer); err == nil {
+			return t, nil
+		}
+		if len(all) > 0 {
+			d.Say("%s.\n", err)
+			continue
 		}
 		d.Say("A topic id has at least 10 letters and digits.\n")
 	}

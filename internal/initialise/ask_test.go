@@ -1,6 +1,7 @@
 package initialise
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +47,7 @@ func TestDialogue(t *testing.T) {
 				t.Fatal(err)
 			}
 			var settings propose.Settings
-			if err := ask.settings(&settings, proposal); err != nil {
+			if err := errors.Join(ask.address(&settings), ask.topics(proposal, book{})); err != nil {
 				t.Fatal(err)
 			}
 			var ids []string

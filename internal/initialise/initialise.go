@@ -1,6 +1,6 @@
 // Package initialise writes a configuration file for a database. It reads the tables, takes the one that most likely holds people,
-// asks a person if there is one, and says what it found. It only reads the database, does not call Owlat, and never overwrites a
-// file. Package inspect does the guessing.
+// asks a person if there is one, and says what it found. It only reads the database, asks Owlat at most for the names of its topics, and never
+// overwrites a file. Package inspect does the guessing.
 package initialise
 
 import (
@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"owlatsync/internal/config"
 	"owlatsync/internal/console"
 	"owlatsync/internal/inspect"
 	"owlatsync/internal/problem"
@@ -37,7 +36,8 @@ type Question struct {
 	FromEnvironment bool     // the DSN comes from EnvDatabase
 	Table           string   // the table to use; empty: the likeliest, or the person's choice
 	URL             string   // of the deployment; empty: Owlat's own, or the person's choice
-	Topics          []string // each "ID=column", or only the ID if every row consents
+	Topics          []string // each "ID=column", or only the ID if every row consents; a name in place of the ID where Owlat tells names
+	APIKey, Secret  string   // of the deployment; with both, Owlat is asked for the names of its topics
 }
 
 // Write looks at the source, asks for what no database knows unless ask is nil, and writes the file.
@@ -75,12 +75,20 @@ func Write(ctx context.Context, o setup.Opener, q Question, ask *console.Asker) 
 	if err != nil {
 		return nil, problem.Usage(fmt.Errorf("table %s: %w; see \"owlat-sync init --help\" for --table", table.Title(), err))
 	}
-	if err := UseTopics(proposal, q.Topics); err != nil {
-		return nil, err
-	}
 	settings := propose.Settings{URL: q.URL, Config: q.Path}
 	settings.DSN, settings.DSNIsReference = writableDSN(dsn, text, q.Path, q.FromEnvironment)
-	if err := d.settings(&settings, proposal); err != nil {
+	if err := d.address(&settings); err != nil {
+		return nil, err
+	}
+	names, unread := q.read(ctx, o, settings.URL)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	settings.Known = names.shown()
+	if err := names.use(proposal, q.Topics); err != nil {
+		return nil, err
+	}
+	if err := d.topics(proposal, names); err != nil {
 		return nil, err
 	}
 	if settings.URL == "" {
@@ -92,7 +100,7 @@ func Write(ctx context.Context, o setup.Opener, q Question, ask *console.Asker) 
 	if err := WriteNew(q.Path, proposal.YAML(settings)); err != nil {
 		return nil, err
 	}
-	return &Result{path: q.Path, dsn: dsn, settings: settings, catalog: catalog, proposal: proposal}, nil
+	return &Result{path: q.Path, dsn: dsn, settings: settings, catalog: catalog, proposal: proposal, unread: unread}, nil
 }
 
 func alreadyThere(path string) error {
@@ -155,26 +163,6 @@ func titles(c *inspect.Catalog, ranked []propose.Candidate) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 	}
 	return strings.Join(names, ", ")
-}
-
-// UseTopics sets the topics of the proposal, in the form of Question.Topics.
-func UseTopics(p *propose.Proposal, topics []string) error {
-	for _, text := range topics {
-		id, column, _ := strings.Cut(text, "=")
-		if !config.ValidTopicID(id) {
-			return problem.Usage(fmt.Errorf("--topic %q: %q is not a topic id; that has at least 10 letters and digits and stands on the topic's page in Owlat", text, id))
-		}
-		if column != "" && !p.AddColumn(column) {
-			return problem.Usage(fmt.Errorf("--topic %q: table %s has no column %q; it has: %s", text, p.Table.Title(), column, columnNames(p)))
-		}
-		at := slices.IndexFunc(p.Topics, func(t propose.Topic) bool { return t.When == column && t.ID == "" })
-		if at < 0 {
-			p.Topics = append(p.Topics, propose.Topic{ID: id, When: column})
-		} else {
-			p.Topics[at].ID = id
-		}
-	}
-	return nil
 }
 
 func columnNames(p *propose.Proposal) string {

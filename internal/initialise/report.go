@@ -21,6 +21,7 @@ type Result struct {
 	settings propose.Settings
 	catalog  *inspect.Catalog
 	proposal *propose.Proposal
+	unread   error // why the topics of the deployment are not known although they could be; nil: nothing went wrong
 }
 
 // ResultJSON is a Result for machines.
@@ -46,7 +47,8 @@ type RunnerUpJSON struct {
 
 // TopicJSON is a topic of a ResultJSON.
 type TopicJSON struct {
-	ID   string `json:"id,omitempty"` // absent: commented out in the file
+	ID   string `json:"id,omitempty"`   // absent: commented out in the file
+	Name string `json:"name,omitempty"` // absent: the file has the id
 	When string `json:"when,omitempty"`
 
 	Yes []string `json:"yes,omitempty"` // the values that mean yes and no, if they are not the usual words
@@ -69,7 +71,11 @@ func (r *Result) runnerUp() (c propose.Candidate, ok bool) {
 // notes returns what a person should know of the guesses.
 func (r *Result) notes() []string {
 	p := r.proposal
-	return slices.Concat(p.QueryNotes, p.KeyNotes, p.FieldNotes)
+	notes := slices.Concat(p.QueryNotes, p.KeyNotes, p.FieldNotes)
+	if r.unread != nil {
+		notes = append(notes, fmt.Sprintf("the topics that Owlat has are not known: %v", r.unread))
+	}
+	return notes
 }
 
 // JSON returns the result for machines.
@@ -95,7 +101,10 @@ func (r *Result) JSON() ResultJSON {
 		}
 	}
 	for _, t := range p.Topics {
-		out.Topics = append(out.Topics, TopicJSON{t.ID, t.When, t.Yes, t.No})
+		out.Topics = append(out.Topics, TopicJSON{t.ID, t.Name, t.When, t.Yes, t.No})
+	}
+	if len(r.settings.Known) > 0 {
+		out.Environment = append(out.Environment, EnvSecret)
 	}
 	if r.settings.DSNIsReference {
 		out.Environment = append(out.Environment, EnvDatabase)
@@ -120,6 +129,9 @@ func (r *Result) Print(w io.Writer) {
 	}
 	for i, t := range p.Topics {
 		id := words.OrElse(t.ID, "commented out until you fill in the topic's id")
+		if name := words.OrElse(t.Name, t.Called); name != "" {
+			id = fmt.Sprintf("%s (%s)", words.Printable(name), t.ID)
+		}
 		when := words.OrElse(t.When, "(every row)")
 		if len(t.Yes) > 0 {
 			when += " is " + strings.Join(t.Yes, " or ")
@@ -144,6 +156,9 @@ func (r *Result) Print(w io.Writer) {
 		say("  export %s=...    the DSN of your database, so that its password is in no file\n", EnvDatabase)
 	}
 	say("  export %s=...   an API key, made in Owlat's settings\n", config.EnvAPIKey)
+	if len(r.settings.Known) > 0 {
+		say("  export %s=...    the one of your deployment, which names topics and tells who is on them\n", EnvSecret)
+	}
 	flag := ""
 	if r.path != config.DefaultFile {
 		flag = " --config " + r.path

@@ -19,8 +19,11 @@ type Item struct {
 // Topic is a proposed topic: the people whose column says yes.
 type Topic struct {
 	ID   string // empty: not known; a person must fill it in
-	When string // name of the query's column; empty: everybody
-	Note string // for a person; may be empty
+	Name string // by which it is written, with the id beside it; empty: it is written by its id
+	// Called is the name of a topic that is written by its id; empty: not known.
+	Called string
+	When   string // name of the query's column; empty: everybody
+	Note   string // for a person; may be empty
 
 	Yes, No []string // the values of the column that mean yes and no; none: the usual words
 }
@@ -217,4 +220,16 @@ func syncName(table string) string {
 		return "people"
 	}
 	return name
+}
+
+// Choose gives the topic for the people whose column says yes, empty for all: in place of one that is not known yet, or as one more.
+func (p *Proposal) Choose(column string, t Topic) {
+	at := slices.IndexFunc(p.Topics, func(own Topic) bool { return own.When == column && own.ID == "" })
+	if at < 0 {
+		t.When = column
+		p.Topics = append(p.Topics, t)
+		return
+	}
+	own := &p.Topics[at]
+	own.ID, own.Name, own.Called = t.ID, t.Name, t.Called
 }

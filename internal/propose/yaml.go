@@ -3,6 +3,7 @@ package propose
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -18,6 +19,8 @@ type Settings struct {
 	// DSNIsReference keeps the DSN's ${…} as it is.
 	DSNIsReference bool
 	Config         string // name of the file, for the commands named in its head
+	// Known has the topics of the deployment, by name and id; none: they are not known. Then the file names the unsubscribe secret.
+	Known []string
 }
 
 // YAML writes the proposal as a commented configuration file.
@@ -39,6 +42,11 @@ func (p *Proposal) YAML(s Settings) []byte {
 		"owlat:",
 		"  url: "+scalar(s.URL),
 		"  api_key: ${OWLAT_API_KEY} # needs contacts:read, contacts:write and, with topics, topics:write",
+	)
+	if len(s.Known) > 0 {
+		w.lines(0, "  unsubscribe_secret: ${UNSUBSCRIBE_SECRET} # that of the deployment: topics by their names, and who is on them")
+	}
+	w.lines(0,
 		"",
 		"# Remembers what Owlat holds. Keep this file: without it the next run compares everything with Owlat again.",
 		"ledger: owlat-sync.db",
@@ -48,7 +56,7 @@ func (p *Proposal) YAML(s Settings) []byte {
 	)
 	page{p}.source(w, s)
 	page{p}.mapping(w)
-	page{p}.topics(w)
+	page{p}.topics(w, s.Known)
 	w.lines(4,
 		"# NULL as a name keeps the name that Owlat has; \"clear\" would empty it.",
 		"nulls: keep",
@@ -123,13 +131,22 @@ func (p page) mapping(w *writer) {
 }
 
 // topics writes topics with known ids, and the others as comments that only need an id and the # removed.
-func (p page) topics(w *writer) {
+func (p page) topics(w *writer, names []string) {
 	known := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID != "" })
 	unknown := slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.ID == "" })
 	w.comment(4,
 		"Topics to put new contacts on. Who has left a topic is not put on it again, nor is anybody who was in",
 		"Owlat before the first run. \"when\" names the column that says yes; without it a topic is for every row.")
-	if unknown || len(p.Topics) == 0 {
+	blank := "id: TOPIC_ID"
+	switch {
+	case !unknown && len(p.Topics) > 0:
+	case len(names) > 0:
+		blank = "name: TOPIC_NAME"
+		w.comment(4, "To use a topic, put its name here and take away the # in front. Owlat has:")
+		for _, name := range names {
+			w.comment(4, "  "+escape(name))
+		}
+	default:
 		w.comment(4, "The id stands on the topic's page in Owlat. To use a topic, put its id here and take away the # in front:")
 	}
 	if known {
@@ -139,14 +156,19 @@ func (p page) topics(w *writer) {
 	}
 	for _, t := range p.Topics {
 		prefix := ""
-		id := t.ID
-		if id == "" {
-			prefix, id = "# ", "TOPIC_ID"
+		called := "id: " + scalar(t.ID)
+		switch {
+		case t.ID == "":
+			prefix, called = "# ", blank
+		case t.Name != "":
+			called = "name: " + scalar(t.Name) + " # " + t.ID
+		case t.Called != "":
+			called += " # " + escape(strconv.QuoteToGraphic(t.Called))
 		}
 		if t.Note != "" {
 			w.comment(6, t.Note)
 		}
-		w.lines(4, prefix+"  - id: "+scalar(id))
+		w.lines(4, prefix+"  - "+called)
 		if t.When != "" {
 			w.lines(4, prefix+"    when: "+scalar(t.When))
 		}
@@ -160,7 +182,7 @@ func (p page) topics(w *writer) {
 		}
 	}
 	if len(p.Topics) == 0 {
-		w.lines(4, "#   - id: TOPIC_ID")
+		w.lines(4, "#   - "+blank)
 	}
 	w.lines(0, "")
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"owlatsync"
+	"owlatsync/internal/config"
 	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 )
@@ -30,8 +31,23 @@ func newDecisionJSON(sync string, d reconcile.Decision) decisionJSON {
 	}
 }
 
+// NewRow returns what a run would do with a row, as "plan --json" prints it.
+func NewRow(sync string, d reconcile.Decision) any { return newDecisionJSON(sync, d) }
+
+// Intent says what the next run would do with a row.
+func Intent(d reconcile.Decision) string {
+	text := intention(d.Outcome)
+	if d.Outcome == owlatsync.Failed {
+		text = "fail"
+	}
+	if what := decisionWords(d, nil); what != "" {
+		text += ": " + what
+	}
+	return text
+}
+
 // decisionLine returns a row of a plan as one line of text.
-func decisionLine(d reconcile.Decision) string {
+func decisionLine(d reconcile.Decision, names topicNames) string {
 	label := d.Key
 	if label == "" {
 		label = d.Position
@@ -40,13 +56,13 @@ func decisionLine(d reconcile.Decision) string {
 	if d.MayExist {
 		intended += ", or adopt if it exists"
 	}
-	return fmt.Sprintf("  %-9s  %-10s  %s", intended, words.Printable(label), decisionWords(d))
+	return fmt.Sprintf("  %-9s  %-10s  %s", intended, words.Printable(label), decisionWords(d, names))
 }
 
 // decisionWords says what a run would do with a row, and why not more.
-func decisionWords(d reconcile.Decision) string {
+func decisionWords(d reconcile.Decision, names topicNames) string {
 	var parts []string
-	if changes := describe(d.Changes); changes != "" {
+	if changes := describe(d.Changes, names); changes != "" {
 		parts = append(parts, changes)
 	}
 	for _, name := range d.Events {
@@ -78,8 +94,21 @@ func intention(o owlatsync.Outcome) string {
 	return string(o)
 }
 
+// topicNames are the topics of a sync, as far as the configuration calls them by names.
+type topicNames []config.Topic
+
+// of returns the id of a topic, and its name if that is known.
+func (n topicNames) of(id string) string {
+	for _, t := range n {
+		if t.ID == id && t.Name != "" {
+			return fmt.Sprintf("%s (%s)", id, words.Printable(t.Name))
+		}
+	}
+	return id
+}
+
 // describe says in words what the changes do.
-func describe(changes []owlatsync.Change) string {
+func describe(changes []owlatsync.Change, names topicNames) string {
 	parts := make([]string, 0, len(changes))
 	creating := false
 	for _, c := range changes {
@@ -98,9 +127,9 @@ func describe(changes []owlatsync.Change) string {
 				parts = append(parts, fmt.Sprintf("%s %q -> %q", c.Field, c.From, c.To))
 			}
 		case owlatsync.AddTopic:
-			parts = append(parts, "add to topic "+c.Topic)
+			parts = append(parts, "add to topic "+names.of(c.Topic))
 		case owlatsync.RemoveTopic:
-			parts = append(parts, "remove from topic "+c.Topic)
+			parts = append(parts, "remove from topic "+names.of(c.Topic))
 		case owlatsync.DeleteContact:
 			parts = append(parts, "delete the contact")
 		default:

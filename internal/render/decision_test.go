@@ -32,10 +32,12 @@ func TestDecisionLine(t *testing.T) {
 			`  adopt      7           the contact exists; seen`},
 		{reconcile.Decision{Key: "7", Outcome: owlatsync.Removed, Changes: []owlatsync.Change{{Kind: owlatsync.DeleteContact}}},
 			`  remove     7           delete the contact`},
+		{reconcile.Decision{Key: "7", Outcome: owlatsync.Updated, Changes: []owlatsync.Change{{Kind: owlatsync.AddTopic, Topic: "k59"}, {Kind: owlatsync.RemoveTopic, Topic: "k58"}}},
+			`  update     7           add to topic k59 (Offers), remove from topic k58 ("News\u202e")`},
 		{reconcile.Decision{Position: "row 3", Outcome: owlatsync.Invalid, Reason: "the key is NULL"}, `  invalid    row 3       the key is NULL`},
 		{reconcile.Decision{Key: "a\nb", Outcome: owlatsync.Skipped, Reason: "why"}, `  skip       "a\nb"      why`},
 	} {
-		if got := decisionLine(test.decision); got != test.want {
+		if got := decisionLine(test.decision, topicNames{{ID: "k58", Name: "News\u202e"}, {ID: "k59", Name: "Offers"}, {ID: "k57"}}); got != test.want {
 			t.Errorf("got  %q\nwant %q", got, test.want)
 		}
 	}

@@ -32,7 +32,7 @@ func (p *Plan) Row(d reconcile.Decision) error {
 		p.headed = true
 		p.to.printf("%s\n", p.sync.Name)
 	}
-	_, err := fmt.Fprintln(p.to.W, p.to.Typed.Complete(decisionLine(d)))
+	_, err := fmt.Fprintln(p.to.W, p.to.Typed.Complete(decisionLine(d, p.sync.Topics)))
 	return err
 }
 

@@ -25,3 +25,9 @@ func (t To) json(v any) error {
 	_, err := t.W.Write(words.JSON(v))
 	return err
 }
+
+// Printf shows text.
+func (t To) Printf(format string, args ...any) { t.printf(format, args...) }
+
+// Line shows a value as a line of JSON.
+func (t To) Line(v any) error { return t.json(v) }

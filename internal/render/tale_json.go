@@ -7,6 +7,7 @@ import (
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/members"
 )
 
 // taleJSON is what "explain --json" prints for each row.
@@ -37,8 +38,11 @@ type taleTopic struct {
 	Asked   time.Time              `json:"asked_to_confirm,omitzero"` // when Owlat asked the person to confirm (double opt-in)
 	NoMail  bool                   `json:"no_second_mail,omitempty"`  // Owlat sent no mail for the latest add
 	Why     string                 `json:"why"`
-	Name    string                 `json:"name,omitempty"`  // of the topic, where Owlat told it
-	OnIt    *bool                  `json:"on_it,omitempty"` // whether the contact is on the topic now; absent: not known
+	Name    string                 `json:"name,omitempty"`    // of the topic, where Owlat told it
+	OnIt    *bool                  `json:"on_it,omitempty"`   // whether the contact is on the topic now; absent: not known
+	Should  members.Should         `json:"should,omitempty"`  // "on", "off" or "either"; absent: on_it is not known
+	Finding members.Kind           `json:"finding,omitempty"` // what "verify" would tell of it
+	Told    string                 `json:"told,omitempty"`    // in words; absent: nothing
 }
 
 type taleLine struct {
@@ -72,6 +76,9 @@ func newTaleJSON(t tale) taleJSON {
 			m := &e.Memberships[i]
 			topic := taleTopic{Topic: m.Topic, State: m.State, Consent: m.Consent, At: m.At, Asked: m.Pending, NoMail: m.Unmailed, Why: memberships(t).why(m)}
 			topic.Name, topic.OnIt = memberships(t).isOn(m.Topic)
+			if v, ok := t.Member(m.Topic); ok {
+				topic.Should, topic.Finding, topic.Told = v.Should, v.Kind, v.Why
+			}
 			j.Topics = append(j.Topics, topic)
 		}
 	}

@@ -68,9 +68,9 @@ func TestTale(t *testing.T) {
 			"               ann@example.com",
 			"standing       applied, last recorded " + when,
 			"in Owlat       as recorded here, last changed " + when,
-			`topics         k57news ("News\u202e"): put on it ` + when + `; the row's column "news" said yes; in Owlat now: not on it, so they have left since, or were taken off there`,
-			"               k57gone: the person left it (a webhook told so " + when + ") (the configuration does not have this topic any more); in Owlat now: there is no such topic any more",
-			"               k57offers (Offers): not decided yet; the next run that applies the row does; in Owlat now: on it",
+			`topics         k57news ("News\u202e"): put on it ` + when + `; the row's column "news" said yes; should be on it; in Owlat now: not on it: they have left since, or were taken off in Owlat`,
+			"               k57gone: the person left it (a webhook told so " + when + ") (the configuration does not have this topic any more); in Owlat now: there is no such topic any more: no run can put anybody on it",
+			"               k57offers (Offers): not decided yet; the next run that applies the row does; in Owlat now: on it: no run has decided about it yet",
 			"               k57own: on it in Owlat now; this sync has nothing to do with it",
 		}},
 		{"unknown to the ledger, and gone", explain.Tale{Planned: true}, []string{
@@ -110,6 +110,10 @@ func TestTaleAsJSON(t *testing.T) {
 	}{
 		{"nothing known", explain.Tale{}, `{"type":"row","sync":"users","key":"7","in_step":false,"failures":[],"topics":[],"history":[],"next":[],"hold":[]}`},
 		{"not to be looked at", explain.Tale{RemoteErr: errors.New("no"), PlanErr: errors.New("why")}, `"owlat":{"found":false,"error":"no"},"next":[],"hold":[],"error":"why"}`},
+		{"has left", explain.Tale{
+			Entry:   &ledger.Entry{Memberships: []ledger.Membership{{Topic: "k57news", State: ledger.MemberAdded, Consent: true}}},
+			Members: &owlat.ContactPreferences{Topics: []owlat.TopicPreference{{ID: "k57news", Name: "News"}}},
+		}, `"name":"News","on_it":false,"should":"on","finding":"left","told":"they have left since, or were taken off in Owlat"}]`},
 		{"deleted in Owlat", explain.Tale{RemoteErr: &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: 404, Message: "x"}}, `"owlat":{"found":false},`},
 	} {
 		tale := test.tale

@@ -218,7 +218,7 @@ func (t tale) next() []string {
 	var lines []string
 	for _, d := range t.Decisions {
 		line := intention(d.Outcome)
-		if what := decisionWords(d); what != "" {
+		if what := decisionWords(d, t.Sync.Topics); what != "" {
 			line += ": " + what
 		}
 		if d.Requests > 0 {

@@ -12,6 +12,7 @@ import (
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/members"
 )
 
 // memberships tells of the topics of a row.
@@ -25,11 +26,11 @@ func (t memberships) topics() []string {
 	var lines []string
 	for i := range t.Entry.Memberships {
 		m := &t.Entry.Memberships[i]
-		lines = append(lines, t.topicName(m.Topic)+": "+t.why(m)+t.onItNow(m.Topic, m.State))
+		lines = append(lines, t.topicName(m.Topic)+": "+t.why(m)+t.onItNow(m.Topic))
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
-			lines = append(lines, t.topicName(topic.ID)+": not decided yet; the next run that applies the row does"+t.onItNow(topic.ID, ""))
+			lines = append(lines, t.topicName(topic.ID)+": not decided yet; the next run that applies the row does"+t.onItNow(topic.ID))
 		}
 	}
 	switch {
@@ -62,25 +63,17 @@ func (t memberships) topicName(id string) string {
 	return id
 }
 
-// onItNow says whether the contact is on a topic now, beside what is recorded of its membership, "" for nothing.
-func (t memberships) onItNow(topic string, recorded ledger.MembershipState) string {
-	if t.Members == nil {
+// onItNow says whether the contact should be on a topic, and whether it is, in the words of "verify".
+func (t memberships) onItNow(topic string) string {
+	v, ok := t.Member(topic)
+	if !ok {
 		return ""
 	}
-	on, known := t.Members.Subscribed(topic)
-	switch {
-	case !known:
-		return "; in Owlat now: there is no such topic any more"
-	case on && recorded == ledger.MemberOptedOut:
-		return "; in Owlat now: on it, so they have come back by themselves, or were put on it there"
-	case on && (recorded == ledger.MemberOut || recorded == ledger.MemberLeft):
-		return "; in Owlat now: on it, so they came back by themselves, or were put on it by somebody else"
-	case on:
-		return "; in Owlat now: on it"
-	case recorded == ledger.MemberAdded:
-		return "; in Owlat now: not on it, so they have left since, or were taken off there"
+	text := "; in Owlat now: " + v.Now()
+	if v.Should != members.Either {
+		text = "; " + v.Should.Words() + text
 	}
-	return "; in Owlat now: not on it"
+	return text
 }
 
 // why says whether the contact was put on a topic of the sync, and why or why not.

@@ -258,9 +258,8 @@ func (s *Session) Plan(ctx context.Context, sync config.Sync, tell Listener) (su
 	return summary, err
 }
 
-// Verify compares the sources of the syncs, the ledger and Owlat, and tells each finding. With repair it corrects the ledger.
-func (s *Session) Verify(ctx context.Context, syncs []config.Sync, repair bool, observe func(progress.Value),
-	each func(reconcile.Finding) error) (result reconcile.Verified, err error) {
+// Verify compares the sources of the syncs, the ledger and Owlat as the options say. observe is told how far it is.
+func (s *Session) Verify(ctx context.Context, syncs []config.Sync, o reconcile.VerifyOptions, observe func(progress.Value)) (result reconcile.Verified, err error) {
 	var opened []reconcile.Sync
 	for _, sync := range syncs {
 		src, closeSource, openErr := s.opener.Source(sync)
@@ -270,7 +269,22 @@ func (s *Session) Verify(ctx context.Context, syncs []config.Sync, repair bool, 
 		defer func() { err = errors.Join(err, closeSource()) }()
 		opened = append(opened, sync.Reconcile(src))
 	}
-	return s.engine.Verify(ctx, opened, reconcile.VerifyOptions{Repair: repair, Each: each, Observers: complete(observe)})
+	engine := s.engine
+	if o.Members { // which is read beside runs
+		outside, end, err := s.planner(ctx)
+		if err != nil {
+			return result, err
+		}
+		defer func() { err = errors.Join(err, end()) }()
+		engine = outside
+	}
+	o.Observers = append(o.Observers, complete(observe)...)
+	return engine.Verify(ctx, opened, o)
+}
+
+// Knows reports whether the session can read memberships: it has the deployment's unsubscribe secret, and an API key.
+func (s *Session) Knows() bool {
+	return s.Client != nil && s.unsent == nil && s.Client.Preferences.Configured()
 }
 
 // complete returns an observer that is told everything, none if observe is nil.

@@ -156,7 +156,7 @@ func TestASessionDoesWhatSyncsNeed(t *testing.T) {
 		if err != nil || summary.Rows != 2 || !slices.Equal(rows, []string{"1", "2"}) || len(decisions) > 0 {
 			t.Errorf("a plan: %v, %+v, rows %q, decisions %q", err, summary, rows, decisions)
 		}
-		result, err := s.Verify(t.Context(), []config.Sync{users}, false, nil, func(f reconcile.Finding) error { return fmt.Errorf("found %+v", f) })
+		result, err := s.Verify(t.Context(), []config.Sync{users}, reconcile.VerifyOptions{Each: func(f reconcile.Finding) error { return fmt.Errorf("found %+v", f) }}, nil)
 		if err != nil || result.Differences() != 0 || result.Contacts != 2 {
 			t.Errorf("a comparison: %v, %+v", err, result)
 		}

@@ -100,6 +100,11 @@ func (t *Teller) Read(rows int) {
 // Listed tells how many of Owlat's contacts have been listed.
 func (t *Teller) Listed(contacts, total int) { t.tell(Listed{t.about, contacts, total}) }
 
+// Members tells of how many contacts the memberships have been read.
+func (t *Teller) Members(read, total int, perSecond float64) {
+	t.tell(Members{t.about, read, total, perSecond})
+}
+
 // Planned tells the plan.
 func (t *Teller) Planned(s owlatsync.Summary) {
 	t.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// Value is one thing that happened: Started, Staged, Scanned, Listed, Planned, Held, Admitted, RowDone, Waiting,
+// Value is one thing that happened: Started, Staged, Scanned, Listed, Members, Planned, Held, Admitted, RowDone, Waiting,
 // Afresh, Ended or Dropped.
 type Value interface{ value() }
 
@@ -43,6 +43,13 @@ type Scanned struct {
 type Listed struct {
 	About
 	Contacts, Total int
+}
+
+// Members tells of how many contacts the memberships have been read, and of how many they are to be. The first has none read.
+type Members struct {
+	About
+	Read, Total int
+	PerSecond   float64 // how many are read a second at most as things stand; +Inf: no limit
 }
 
 // Planned tells the plan, before the guards are asked. Each stretch of a run has one, of what is left to do.
@@ -99,6 +106,7 @@ func (Started) value()  {}
 func (Staged) value()   {}
 func (Scanned) value()  {}
 func (Listed) value()   {}
+func (Members) value()  {}
 func (Planned) value()  {}
 func (Held) value()     {}
 func (Admitted) value() {}

@@ -3,9 +3,9 @@ package story
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"owlatsync/internal/explain"
-	"owlatsync/ledger"
 )
 
 // OnNow says on which topics Owlat has the contact now, as far as it was asked: first those of the row, and then others that the contact is on.
@@ -19,24 +19,21 @@ func OnNow(t *explain.Tale) (lines []string) {
 	var others []string
 	for _, topic := range t.Members.Topics {
 		name := cmp.Or(topic.Name, topic.ID)
-		var recorded ledger.MembershipState
-		m := t.Entry.Membership(topic.ID)
-		if m != nil {
-			recorded = m.State
+		if t.Entry.Membership(topic.ID) == nil && topicOf(t, topic.ID) == nil {
+			if topic.Subscribed {
+				others = append(others, name+": on it.")
+			}
+			continue
 		}
-		switch {
-		case m == nil && topic.Subscribed:
-			others = append(others, fmt.Sprintf("%s: on it.", name))
-		case m == nil:
-		case !topic.Subscribed && recorded == ledger.MemberAdded:
-			lines = append(lines, fmt.Sprintf("%s: not on it any more. They have left since, or were taken off in Owlat.", name))
-		case topic.Subscribed && (recorded == ledger.MemberOptedOut || recorded == ledger.MemberOut || recorded == ledger.MemberLeft):
-			lines = append(lines, fmt.Sprintf("%s: on it. They came back by themselves, or were put on it by somebody else.", name))
-		case topic.Subscribed:
-			lines = append(lines, fmt.Sprintf("%s: on it.", name))
-		default:
-			lines = append(lines, fmt.Sprintf("%s: not on it.", name))
+		v, _ := t.Member(topic.ID)
+		line := fmt.Sprintf("%s: %s.", name, v.Is.Words())
+		if v.Kind.Differs() {
+			line = fmt.Sprintf("%s: %s, and is %s.", name, v.Should.Words(), v.Is.Words())
 		}
+		if v.Why != "" {
+			line += " " + strings.ToUpper(v.Why[:1]) + v.Why[1:] + "."
+		}
+		lines = append(lines, line)
 	}
 	return append(lines, others...)
 }

@@ -25,13 +25,14 @@ func tale(change func(*explain.Tale)) *explain.Tale {
 		Sync: config.Sync{Name: "users", OnRemoteDelete: "skip", Topics: []config.Topic{{ID: "news", When: "newsletter"}}}, Key: "1", At: at.Add(24 * time.Hour),
 		Entry: &ledger.Entry{
 			Key: "1", ContactID: "k1", Email: "ada@example.com", Origin: ledger.OriginCreated, FirstSeen: at, ChangedAt: at,
-			Memberships: []ledger.Membership{{Topic: "news", State: ledger.MemberAdded, At: at}},
+			Memberships: []ledger.Membership{{Topic: "news", Consent: true, State: ledger.MemberAdded, At: at}},
 		},
 	}
 	change(t)
 	return t
 }
 
+// TestOnNow uses the words of "verify".
 func TestOnNow(t *testing.T) {
 	t.Parallel()
 	topics := []owlat.TopicPreference{{ID: "news", Name: "Newsletter"}, {ID: "own", Subscribed: true}, {ID: "quiet"}}
@@ -41,7 +42,8 @@ func TestOnNow(t *testing.T) {
 		want   []string
 	}{
 		{func(*explain.Tale) {}, true, []string{"Newsletter: on it.", "own: on it."}},
-		{func(*explain.Tale) {}, false, []string{"Newsletter: not on it any more. They have left since, or were taken off in Owlat.", "own: on it."}},
+		{func(*explain.Tale) {}, false, []string{"Newsletter: should be on it, and is not on it. They have left since, or were taken off in Owlat.", "own: on it."}},
+		{state(ledger.MemberSkipped), false, []string{"Newsletter: not on it. The row says yes, and no run puts them on it (existing: skip).", "own: on it."}},
 		{state(ledger.MemberOut), false, []string{"Newsletter: not on it.", "own: on it."}},
 		{state(ledger.MemberOptedOut), true, []string{"Newsletter: on it. They came back by themselves, or were put on it by somebody else.", "own: on it."}},
 		{func(t *explain.Tale) { t.Members = nil }, true, nil},
@@ -63,7 +65,7 @@ func member(change func(*ledger.Membership)) func(*explain.Tale) {
 }
 
 func state(s ledger.MembershipState) func(*explain.Tale) {
-	return member(func(m *ledger.Membership) { m.State = s })
+	return member(func(m *ledger.Membership) { m.State, m.Consent = s, s != ledger.MemberOut && s != ledger.MemberUnknown })
 }
 
 func TestVerdicts(t *testing.T) {

@@ -1,13 +1,17 @@
-package render
+package differences
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/render"
 	"owlatsync/internal/words"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/members"
 )
 
 func TestFindings(t *testing.T) {
@@ -24,8 +28,8 @@ func TestFindings(t *testing.T) {
 		result.Findings[f.Kind]++
 	}
 	var text, json strings.Builder
-	for _, to := range []To{{W: &text}, {W: &json, JSON: true}} {
-		v := NewFindings(to)
+	for _, to := range []render.To{{W: &text}, {W: &json, JSON: true}} {
+		v := New(to)
 		for _, f := range found {
 			if err := v.Row(f); err != nil {
 				t.Fatal(err)
@@ -75,7 +79,7 @@ func TestManyFindingsAreCounted(t *testing.T) {
 	t.Parallel()
 	const n = shownFindings + 3
 	var text strings.Builder
-	v := NewFindings(To{W: &text})
+	v := New(render.To{W: &text})
 	for i := range n {
 		if err := v.Row(reconcile.Finding{Kind: reconcile.SourceAhead, Sync: "users", Key: fmt.Sprint(i), Decision: &reconcile.Decision{Outcome: owlatsync.Created}}); err != nil {
 			t.Fatal(err)
@@ -93,5 +97,53 @@ func TestManyFindingsAreCounted(t *testing.T) {
 	}
 	if want := "\"owlat-sync run\" does what the source asks for; Owlat is as the ledger says.\n"; !strings.HasSuffix(text.String(), want) {
 		t.Errorf("it ends otherwise than %q:\n%s", want, text.String())
+	}
+}
+
+// TestMembershipsAreTold in words and as data, with what could not be read.
+func TestMembershipsAreTold(t *testing.T) {
+	t.Parallel()
+	result := reconcile.Verified{Contacts: 9, Entries: 9, Findings: map[reconcile.FindingKind]int{
+		reconcile.LeftTopic: 1, reconcile.DueTopic: 2, reconcile.OffTopic: 1, reconcile.NoSuchTopic: 1, reconcile.SourceAhead: 2,
+	}, Members: &members.Read{Contacts: 7, Unread: 2, Why: errors.New("no answer"), Departures: 1, Due: 2}}
+	left := members.Finding{Verdict: members.Judge(members.Case{Has: &ledger.Membership{Consent: true, State: ledger.MemberAdded}, Is: members.IsOff}),
+		Sync: "users", Key: "1", ContactID: "k1", Topic: "k57", Name: "News\u202e"}
+	left.Recorded = &ledger.Membership{Consent: true, State: ledger.MemberAdded}
+	gone := members.Finding{Verdict: members.Judge(members.Case{Is: members.IsGone}), Sync: "users", Topic: "k58"}
+	var text, json strings.Builder
+	for _, to := range []render.To{{W: &text}, {W: &json, JSON: true}} {
+		v := New(to)
+		if err := v.Reading(100_000, 20, func(format string, args ...any) { fmt.Fprintf(to.W, format, args...) }); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []members.Finding{left, gone} {
+			if err := v.Row(reconcile.Finding{Kind: reconcile.FindingKind(m.Kind), Sync: m.Sync, Key: m.Key, ContactID: m.ContactID, Member: &m}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := v.End(result, true, words.Typed{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := `reading the memberships of 100000 contacts by links: about 1h23m at 20 a second; --memberships=false leaves them out
+  left      users, row 1: topic k57 ("News\u202e"): should be on it, recorded as added, is not on it: they have left since, or were taken off in Owlat
+  topic     users: topic k58: there is no such topic any more, so no run can put anybody on it
+
+Compared 9 rows of the ledger with 9 contacts in Owlat: 4 differences (2 source, 1 left, 1 topic).
+Read the memberships of 7 contacts; for information 2 due (the next run sees to it), 1 off (the row says yes, and no run puts them there). Owlat does not show who is yet to confirm (double opt-in): they count as on the topic.
+2 contacts were not read: no answer
+1 departure recorded, 2 removals are due; the run follows.
+
+`
+	if text.String() != want {
+		t.Errorf("text:\n%s\nwant:\n%s", text.String(), want)
+	}
+	want = `{"type":"reading","contacts":100000,"per_second":20,"seconds":5000}
+{"type":"finding","kind":"left","sync":"users","key":"1","contact_id":"k1","topic":"k57","topic_name":"News‮","should":"on","recorded":"added","is":"off","why":"they have left since, or were taken off in Owlat"}
+{"type":"finding","kind":"topic","sync":"users","topic":"k58","should":"either","is":"gone","why":"no run can put anybody on it"}
+{"type":"verified","contacts":9,"rows":9,"differences":4,"findings":{"due":2,"left":1,"off":1,"source":2,"topic":1},"corrected":0,"invalid":0,"memberships":{"contacts":7,"unread":2,"error":"no answer","departures":1,"due":2}}
+`
+	if json.String() != want {
+		t.Errorf("JSON:\n%s\nwant:\n%s", json.String(), want)
 	}
 }
