@@ -50,8 +50,6 @@ func (w *world) look(o reconcile.VerifyOptions, list ...owlatsync.Row) (v reconc
 	return v, told, err
 }
 
-func (w *world) linked() int { return w.server.Stats().Links.Total }
-
 // by puts a contact on a topic as somebody else.
 func (w *world) by(email, topic string) {
 	w.t.Helper()
@@ -114,7 +112,7 @@ func TestVerifyTellsEveryDisagreementAboutMemberships(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, list := disagreeing(t)
 		defer w.ledger.Close()
-		requests, links, before := w.requests(), w.linked(), time.Now()
+		requests, links, before := w.requests(), w.links(), time.Now()
 		var announced int
 		v, told, err := w.look(reconcile.VerifyOptions{Before: func(contacts int, perSecond float64) error {
 			if announced = contacts; perSecond != owlat.DefaultPreferencesRate {
@@ -128,8 +126,8 @@ func TestVerifyTellsEveryDisagreementAboutMemberships(t *testing.T) {
 		if diff := cmp.Diff(disagreements, told); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if v.Differences() != 4 || v.Members.Contacts != 9 || v.Members.Unread != 0 || announced != 9 || w.linked()-links != 9 {
-			t.Errorf("verified %+v, %+v, %d announced, %d links", v, v.Members, announced, w.linked()-links)
+		if v.Differences() != 4 || v.Members.Contacts != 9 || v.Members.Unread != 0 || announced != 9 || w.links()-links != 9 {
+			t.Errorf("verified %+v, %+v, %d announced, %d links", v, v.Members, announced, w.links()-links)
 		}
 		w.sent(requests, "GET /contacts 1", "GET /contacts/{contact} 1") // who is on no topic any more is looked for
 		if took := time.Since(before); took != 8*time.Second/owlat.DefaultPreferencesRate {
@@ -139,8 +137,8 @@ func TestVerifyTellsEveryDisagreementAboutMemberships(t *testing.T) {
 			t.Errorf("without a repair it recorded %+v, %v", found, err)
 		}
 		// Nothing is read without being asked for, or without the secret.
-		links = w.linked()
-		if v, _ := w.verify(false, list...); v.Members != nil || w.linked() != links {
+		links = w.links()
+		if v, _ := w.verify(false, list...); v.Members != nil || w.links() != links {
 			t.Errorf("unasked it read memberships: %+v", v)
 		}
 	})
@@ -290,10 +288,10 @@ func TestASecretThatIsRefusedEndsTheReading(t *testing.T) {
 			t.Errorf("%q, %+v, %v", told, v.Members, err)
 		}
 		// Refused from the beginning: nobody has left.
-		links := w.linked()
+		links := w.links()
 		v, told, err = w.look(reconcile.VerifyOptions{Repair: true}, list...)
-		if err != nil || v.Members.Ended == nil || v.Members.Contacts != 0 || v.Members.Unread != 60 || len(told) != 0 || w.linked()-links > 32 {
-			t.Errorf("%q, %+v, %v, %d requests", told, v.Members, err, w.linked()-links)
+		if err != nil || v.Members.Ended == nil || v.Members.Contacts != 0 || v.Members.Unread != 60 || len(told) != 0 || w.links()-links > 32 {
+			t.Errorf("%q, %+v, %v, %d requests", told, v.Members, err, w.links()-links)
 		}
 		// Owlat is away for a while: who cannot be read is counted, and the others are read.
 		w.server.SetUnsubscribeSecret(verifySecret)
@@ -348,12 +346,12 @@ func TestTwoSyncsAndOneContact(t *testing.T) {
 		look := func() (told []string) {
 			e, client := w.engine()
 			defer client.CloseIdleConnections()
-			links := w.linked()
+			links := w.links()
 			_, err := e.Verify(t.Context(), []reconcile.Sync{first, second}, reconcile.VerifyOptions{Members: true, Each: func(f reconcile.Finding) error {
 				told = append(told, fmt.Sprintf("%s of %s", f.Kind, f.Sync))
 				return nil
 			}})
-			if read := w.linked() - links; err != nil || read != 1 {
+			if read := w.links() - links; err != nil || read != 1 {
 				t.Errorf("%v, %d requests", err, read)
 			}
 			return told
