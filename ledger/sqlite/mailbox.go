@@ -50,6 +50,32 @@ func (m mailbox) LastFeedback(ctx context.Context) (time.Time, error) {
 	return reading(ctx, "feedback", at, err)
 }
 
+// Suppress implements ledger.Mailbox.
+func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
+	const doing = "record suppressions in ledger"
+	for _, s := range suppressions {
+		if err := s.Check(); err != nil {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	if len(suppressions) == 0 {
+		return nil
+	}
+	err := m.share(ctx, nil, func(t *tx) error {
+		for _, s := range suppressions {
+			if err := heard.Suppress(t.Tx, s); err != nil {
+				return err
+			}
+		}
+		t.acts, t.closes = true, true
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
 // Lift implements ledger.Mailbox.
 func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error) {
 	const doing = "lift a suppression of the ledger"

@@ -147,6 +147,8 @@ type suppressionLine struct {
 	Email  ledger.Text              `json:"email"`
 	Reason ledger.SuppressionReason `json:"reason"`
 	At     time.Time                `json:"at"`
+	Sent   time.Time                `json:"sent,omitzero"`
+	Told   time.Time                `json:"told,omitzero"`
 }
 
 type auditLine struct {
