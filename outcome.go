@@ -86,6 +86,8 @@ type RequestCounts struct {
 	Total       int `json:"total"`
 	Writes      int `json:"writes"`
 	RateLimited int `json:"rate_limited"`
+	// Links are those with the unsubscribe secret. They take nothing of the key's budget, and the others do not count them.
+	Links int `json:"links,omitempty"`
 }
 
 // NewReport returns an empty report with every outcome present.

@@ -11,6 +11,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/apply"
+	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/progress"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/scan"
@@ -28,6 +29,7 @@ type Engine struct {
 	owner   ledger.Owner
 	outside *owlat.Client
 	shared  bool
+	parted  func(ctx context.Context, d Departure) error
 
 	mu      sync.Mutex
 	epoch   int64                       // of the latest lock that it had; 0: it had none
@@ -53,7 +55,13 @@ type Options struct {
 	// Shared says that other machines send with the same key while they hold the lock. The first lock then begins with the budget
 	// spent. Every later one does, if another holder had the ledger since the one before.
 	Shared bool
+	// Departed durably records that a person has left topics, which was found by reading memberships: it notes the opt-outs (see
+	// Departure.OptOuts), and tells whom it concerns. It may be called by several goroutines. Nil: the opt-outs are noted. An error stops the run.
+	Departed func(ctx context.Context, d Departure) error
 }
+
+// Departure is what was found by reading: a person has left topics.
+type Departure = consent.Departure
 
 // scratchMemory has room for several thousand rows or steps.
 const scratchMemory = 4 << 20
@@ -64,7 +72,10 @@ func New(client *owlat.Client, store ledger.Store, o Options) *Engine {
 	e := &Engine{
 		client: client, ledger: store, log: o.Logger, workers: o.Workers, place: scratch.Place{Folder: o.Scratch, Most: o.Memory},
 		owner: ledger.Owner{Host: hostname(), PID: os.Getpid()}, running: make(map[string]*progress.Teller),
-		outside: cmp.Or(o.Outside, client), shared: o.Shared,
+		outside: cmp.Or(o.Outside, client), shared: o.Shared, parted: o.Departed,
+	}
+	if e.parted == nil {
+		e.parted = func(ctx context.Context, d Departure) error { return store.NoteOptOuts(ctx, d.OptOuts()...) }
 	}
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)

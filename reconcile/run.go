@@ -28,6 +28,7 @@ type work struct {
 	policies *policy.Policies
 	client   *owlat.Client // counts its requests in counter
 	counter  *remote.Counter
+	links    *remote.Links // reads memberships with client
 	tell     *progress.Teller
 	reader   ledger.Reader
 	lock     ledger.Lock // nil: a plan, which writes nothing
@@ -53,6 +54,9 @@ func (e *Engine) begin(s *Sync, reader ledger.Reader, client *owlat.Client) (*wo
 	if w.client, err = client.With(owlat.WithObserver(w.counter.Observe), owlat.WithBeforeSend(look)); err != nil {
 		return nil, fmt.Errorf("count the requests of the run: %w", err)
 	}
+	w.links = remote.NewLinks(w.client, func(refusal error) {
+		e.log.Warn("memberships are not read any more in this run, which goes on as without the unsubscribe secret", "sync", s.Name, "error", refusal)
+	})
 	return w, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"owlatsync/internal/account"
+	"owlatsync/internal/config/internal/written"
 )
 
 // Account lets a person sign in to the page.
@@ -26,7 +27,7 @@ func (d accountDecoder) accounts(s section) (all []Account) {
 }
 
 func (d accountDecoder) account(n *node, path string, others []Account) Account {
-	s := sectionOf[accountKeys](d.decoder, n, path)
+	s := sectionOf[written.Account](d.decoder, n, path)
 	name, role, hash := s.text("name"), s.text("role"), s.text("hash")
 	one, err := Account{}, error(nil)
 	if d.required(name, "say who signs in with it") {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"owlatsync"
+	"owlatsync/internal/config/internal/written"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
@@ -493,15 +494,15 @@ func TestSchemaHasTheKeysOfTheFile(t *testing.T) {
 		keys     []string
 		required []string
 	}{
-		"file":           {&root, keysOf[fileKeys](), nil}, // it needs syncs or deployments
-		"one of several": {&one, keysOf[deploymentKeys](), []string{"owlat", "syncs"}},
-		"owlat":          {root.Properties["owlat"], keysOf[owlatKeys](), nil},
-		"sync":           {sync, keysOf[syncKeys](), []string{"source", "fields"}},
-		"source":         {sync.Properties["source"], keysOf[sourceKeys](), []string{"dsn"}},
-		"fields":         {sync.Properties["fields"], keysOf[fieldsKeys](), []string{"email"}},
-		"topic":          {sync.Properties["topics"].Items, keysOf[topicKeys](), nil}, // an id or a name
-		"guards":         {sync.Properties["guards"], keysOf[guardsKeys](), nil},
-		"event":          {sync.Properties["events"].Items, keysOf[eventKeys](), []string{"name", "on"}},
+		"file":           {&root, written.KeysOf[written.File](), nil}, // it needs syncs or deployments
+		"one of several": {&one, written.KeysOf[written.Deployment](), []string{"owlat", "syncs"}},
+		"owlat":          {root.Properties["owlat"], written.KeysOf[written.Owlat](), nil},
+		"sync":           {sync, written.KeysOf[written.Sync](), []string{"source", "fields"}},
+		"source":         {sync.Properties["source"], written.KeysOf[written.Source](), []string{"dsn"}},
+		"fields":         {sync.Properties["fields"], written.KeysOf[written.Fields](), []string{"email"}},
+		"topic":          {sync.Properties["topics"].Items, written.KeysOf[written.Topic](), nil}, // an id or a name
+		"guards":         {sync.Properties["guards"], written.KeysOf[written.Guards](), nil},
+		"event":          {sync.Properties["events"].Items, written.KeysOf[written.Event](), []string{"name", "on"}},
 	} {
 		if section.got.AdditionalProperties != false && name != "file" {
 			t.Errorf("%s: the schema allows unknown keys", name)
@@ -545,7 +546,7 @@ func TestEveryFieldOfAContactHasAKey(t *testing.T) {
 	for _, f := range owlatsync.ContactFields {
 		want = append(want, f.Name())
 	}
-	if diff := cmp.Diff(append(want, "fullName"), keysOf[fieldsKeys]()); diff != "" {
+	if diff := cmp.Diff(append(want, "fullName"), written.KeysOf[written.Fields]()); diff != "" {
 		t.Errorf("keys of fields (-want +got):\n%s", diff)
 	}
 }

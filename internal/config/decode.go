@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/internal/config/internal/expand"
 	"owlatsync/internal/config/internal/near"
+	"owlatsync/internal/config/internal/written"
 )
 
 // decoder reads sections of the file and collects their problems.
@@ -51,7 +52,7 @@ func sectionOf[T any](d *decoder, n *node, path string) section {
 	s := section{d: d, path: path, node: n}
 	if n == nil || n.kind != kindMapping {
 		if n != nil && n.kind != kindNull {
-			d.add(n.line, path, "must be %s, such as \"%s: …\", not %s", kindMapping, keysOf[T]()[0], n.kind)
+			d.add(n.line, path, "must be %s, such as \"%s: …\", not %s", kindMapping, written.KeysOf[T]()[0], n.kind)
 			s.odd = true
 		}
 		s.node = &node{}
@@ -60,7 +61,7 @@ func sectionOf[T any](d *decoder, n *node, path string) section {
 		}
 		return s
 	}
-	known := keysOf[T]()
+	known := written.KeysOf[T]()
 	for _, p := range n.pairs {
 		if slices.Contains(known, p.key) {
 			continue

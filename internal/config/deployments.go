@@ -9,10 +9,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"owlatsync/internal/config/internal/written"
 )
 
-// deploymentName is what a deployment may be called: its name stands in addresses, in names of files and in labels of metrics.
-var deploymentName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+var deploymentName = regexp.MustCompile(written.DeploymentName)
 
 // several reads several deployments. What is wrong within one of them concerns only that one.
 type several struct {
@@ -23,7 +24,7 @@ type several struct {
 
 // read reads the key "deployments" of the file.
 func (r *several) read(file section) {
-	for _, key := range keysOf[deploymentKeys]() {
+	for _, key := range written.KeysOf[written.Deployment]() {
 		if key == "tokens" || key == "accounts" {
 			continue // no keys of a file
 		}
@@ -83,7 +84,7 @@ func (s *Set) tells(broken *Config) {
 func (r *several) inline(p pair) (*Config, error) {
 	d := &decoder{problems: problems{file: r.file}, dir: r.dir, lookup: r.lookup, use: r.use, several: true}
 	path := setting("deployments", p.key)
-	s := sectionOf[deploymentKeys](d, p.value, path)
+	s := sectionOf[written.Deployment](d, p.value, path)
 	s.at, s.node.line = p.line, cmp.Or(s.node.line, p.line)
 	return r.deployment(d, p.key, p.line, s, &Config{File: r.set.File})
 }
@@ -159,7 +160,7 @@ func (r *several) own(name, path string) (*Config, error) {
 		r.set.Guarded = true
 		return nil, d.err()
 	}
-	return r.deployment(d, name, 0, sectionOf[deploymentKeys](d, root, ""), &Config{File: path})
+	return r.deployment(d, name, 0, sectionOf[written.Deployment](d, root, ""), &Config{File: path})
 }
 
 // sameKeys breaks each deployment that has the API key of one before it: its budget would be used twice.

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"owlatsync"
+	"owlatsync/internal/config/internal/written"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/reconcile"
 )
@@ -110,13 +111,13 @@ func parse(path string, data []byte, use Use, only string, lookup func(name stri
 	if !ok {
 		return nil, d.err()
 	}
-	file := sectionOf[fileKeys](d, root, "")
+	file := sectionOf[written.File](d, root, "")
 	if file.odd {
 		return nil, d.err()
 	}
 	set := &Set{File: abs, Ledger: d.ledger(file.text("ledger"))}
 	set.NoService = d.unlessUnused(UseService, func() {
-		set.Service = serviceDecoder{d}.serve(sectionOf[serveKeys](d, file.child("serve"), "serve"))
+		set.Service = serviceDecoder{d}.serve(sectionOf[written.Serve](d, file.child("serve"), "serve"))
 	})
 	if _, set.Several = root.get("deployments"); set.Several {
 		(&several{decoder: d, set: set, only: only}).read(file)
@@ -133,7 +134,7 @@ func parse(path string, data []byte, use Use, only string, lookup func(name stri
 
 // deployment reads what one deployment has.
 func (d *decoder) deployment(s section, cfg *Config) {
-	cfg.Owlat = owlatDecoder{d}.owlat(sectionOf[owlatKeys](d, s.child("owlat"), setting(s.path, "owlat")))
+	cfg.Owlat = owlatDecoder{d}.owlat(sectionOf[written.Owlat](d, s.child("owlat"), setting(s.path, "owlat")))
 	cfg.History = policyDecoder{d}.history(s.text("history_days"))
 	cfg.Syncs = syncDecoder{d}.syncs(s)
 	owlatDecoder{d}.nameless(s, cfg)
@@ -224,7 +225,7 @@ func (d syncDecoder) syncs(file section) []Sync {
 
 func (d syncDecoder) sync(p pair, within string) Sync {
 	path := setting(within, p.key)
-	s := sectionOf[syncKeys](d.decoder, p.value, path)
+	s := sectionOf[written.Sync](d.decoder, p.value, path)
 	s.node.line = p.line
 	sync := Sync{Name: p.key, Line: p.line}
 	if len(p.key) > maxSyncName || !syncName.MatchString(p.key) {
@@ -242,7 +243,7 @@ func (d syncDecoder) sync(p pair, within string) Sync {
 		topicDecoder{d, fmt.Sprintf("%s.topics[%d]", path, i)}.topic(item, &sync)
 	}
 	sync.Nulls = reconcile.NullPolicy(d.oneOf(s.text("nulls"), string(reconcile.NullsKeep), string(reconcile.NullsClear)))
-	duplicates := sectionOf[duplicatesKeys](d.decoder, s.child("duplicates"), setting(path, "duplicates"))
+	duplicates := sectionOf[written.Duplicates](d.decoder, s.child("duplicates"), setting(path, "duplicates"))
 	sync.Duplicates = reconcile.DuplicateConsent(d.oneOf(duplicates.text("consent"), string(reconcile.ConsentWinner), string(reconcile.ConsentAny)))
 	sync.Schedule = d.schedule(s)
 	if v := s.text("stale_after"); v.given && v.text == off {
@@ -259,7 +260,7 @@ func (d syncDecoder) source(s section, sync *Sync) {
 	if src == nil {
 		return
 	}
-	keys := sectionOf[sourceKeys](d.decoder, src, s.path+".source")
+	keys := sectionOf[written.Source](d.decoder, src, s.path+".source")
 	var dsn value
 	_ = d.unlessUnused(UseSources, func() { dsn = keys.text("dsn") })
 	query := keys.text("query")
@@ -298,7 +299,7 @@ func (d syncDecoder) fields(s section, sync *Sync) {
 	if n == nil {
 		return
 	}
-	keys := sectionOf[fieldsKeys](d.decoder, n, s.path+".fields")
+	keys := sectionOf[written.Fields](d.decoder, n, s.path+".fields")
 	email := keys.text("email")
 	d.required(email, "name the column that holds the address")
 	sync.Fields.Email = email.text

@@ -5,30 +5,32 @@ import (
 	"strconv"
 
 	"owlatsync"
+
+	"owlatsync/internal/config/internal/written"
 )
 
 // alertDecoder reads who is told what is wrong.
 type alertDecoder struct{ *decoder }
 
 func (d alertDecoder) alert(n *node, at string, cfg *Config) Alert {
-	s := sectionOf[alertKeys](d.decoder, n, at)
+	s := sectionOf[written.Alert](d.decoder, n, at)
 	out := Alert{Line: s.node.line, On: serviceDecoder(d).words(s, "on", AlertKinds, AlertKinds)}
 	kind := serviceDecoder(d).one(s, "slack", "discord", "ntfy", "webhook", "email", "owlat")
 	path := setting(s.path, kind)
 	switch kind {
 	case "slack":
-		out.Slack = serviceDecoder(d).url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
+		out.Slack = serviceDecoder(d).url(sectionOf[written.URL](d.decoder, s.child(kind), path))
 	case "discord":
-		out.Discord = serviceDecoder(d).url(sectionOf[urlKeys](d.decoder, s.child(kind), path))
+		out.Discord = serviceDecoder(d).url(sectionOf[written.URL](d.decoder, s.child(kind), path))
 	case "ntfy":
-		keys := sectionOf[ntfyKeys](d.decoder, s.child(kind), path)
+		keys := sectionOf[written.Ntfy](d.decoder, s.child(kind), path)
 		out.Ntfy = &Ntfy{URL: serviceDecoder(d).url(keys), Token: Secret(keys.text("token").text)}
 	case "webhook":
-		out.Hook = serviceDecoder(d).hook(sectionOf[hookKeys](d.decoder, s.child(kind), path))
+		out.Hook = serviceDecoder(d).hook(sectionOf[written.Hook](d.decoder, s.child(kind), path))
 	case "email":
-		out.Mail = d.mail(sectionOf[mailKeys](d.decoder, s.child(kind), path))
+		out.Mail = d.mail(sectionOf[written.Mail](d.decoder, s.child(kind), path))
 	case "owlat":
-		keys := sectionOf[owlatMail](d.decoder, s.child(kind), path)
+		keys := sectionOf[written.OwlatMail](d.decoder, s.child(kind), path)
 		slug := keys.text("slug")
 		d.required(slug, "it is the slug of a transactional template in Owlat")
 		out.Owlat = &OwlatMail{Slug: slug.text, To: d.recipients(keys)}

@@ -10,6 +10,7 @@ import (
 	"github.com/robfig/cron/v3"
 
 	"owlatsync/internal/config/internal/span"
+	"owlatsync/internal/config/internal/written"
 	"owlatsync/internal/sourcedsn"
 )
 
@@ -46,7 +47,7 @@ func (d *decoder) schedule(s section) Schedule {
 		v.text = text
 		return Schedule{Text: text, Cron: d.cron(v), Jitter: -1}
 	}
-	part := sectionOf[scheduleKeys](d, n, setting(s.path, "schedule"))
+	part := sectionOf[written.ScheduleParts](d, n, setting(s.path, "schedule"))
 	expression, every, zone, jitter := part.text("cron"), part.text("every"), part.text("time_zone"), part.text("jitter")
 	out := Schedule{Jitter: -1}
 	switch {

@@ -15,6 +15,7 @@ import (
 	_ "time/tzdata" // zones by name also where the machine has none
 
 	"owlatsync/internal/config/internal/near"
+	"owlatsync/internal/config/internal/written"
 	"owlatsync/internal/sourcedsn"
 )
 
@@ -24,7 +25,7 @@ type serviceDecoder struct{ *decoder }
 // service reads the sections of the service. Where they are not used, values in them may be wrong.
 func (d serviceDecoder) service(file section, cfg *Config) {
 	wrong := d.unlessUnused(UseService, func() {
-		cfg.Webhooks = d.webhooks(sectionOf[webhooksKeys](d.decoder, file.child("webhooks"), setting(file.path, "webhooks")))
+		cfg.Webhooks = d.webhooks(sectionOf[written.Webhooks](d.decoder, file.child("webhooks"), setting(file.path, "webhooks")))
 		for i, item := range file.list("write_back") {
 			cfg.WriteBacks = append(cfg.WriteBacks, d.writeBack(item, itemOf(file.path, "write_back", i), cfg))
 		}
@@ -70,7 +71,7 @@ func (d serviceDecoder) serve(s section) Service {
 		}
 	}
 	if n := s.child("tls"); n != nil {
-		files := sectionOf[tlsKeys](d.decoder, n, "serve.tls")
+		files := sectionOf[written.TLS](d.decoder, n, "serve.tls")
 		cert, key := files.text("cert"), files.text("key")
 		d.required(cert, "name the file with the certificate")
 		d.required(key, "name the file with the private key")
@@ -104,7 +105,7 @@ func (d serviceDecoder) serve(s section) Service {
 }
 
 func (d serviceDecoder) token(n *node, path string, others []Token) Token {
-	s := sectionOf[tokenKeys](d.decoder, n, path)
+	s := sectionOf[written.Token](d.decoder, n, path)
 	name, role, hash := s.text("name"), s.text("role"), s.text("hash")
 	if d.required(name, "say who has the token") && slices.ContainsFunc(others, func(t Token) bool { return t.Name == name.text }) {
 		name.refuse(d.decoder, "%q is the name of a token above, too", name.text)
@@ -211,7 +212,7 @@ func (d serviceDecoder) one(s section, keys ...string) string {
 }
 
 func (d serviceDecoder) writeBack(n *node, path string, cfg *Config) WriteBack {
-	s := sectionOf[writeBackKeys](d.decoder, n, path)
+	s := sectionOf[written.WriteBack](d.decoder, n, path)
 	out := WriteBack{Line: s.node.line, On: d.words(s, "on", FeedbackEvents, nil)}
 	if s.child("on") == nil && !s.odd {
 		d.add(s.node.line, s.path, "%q is missing; say which events, such as [topic.unsubscribed]", "on")
@@ -223,7 +224,7 @@ func (d serviceDecoder) writeBack(n *node, path string, cfg *Config) WriteBack {
 	case "file":
 		out.Path = d.path(s.text("file"))
 	case "webhook":
-		out.Hook = d.hook(sectionOf[hookKeys](d.decoder, s.child("webhook"), setting(s.path, "webhook")))
+		out.Hook = d.hook(sectionOf[written.Hook](d.decoder, s.child("webhook"), setting(s.path, "webhook")))
 	}
 	if out.Statement == nil {
 		for _, v := range []value{sync, dsn} {

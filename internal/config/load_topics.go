@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"owlatsync/internal/config/internal/written"
 	"owlatsync/reconcile"
 	"owlatsync/source"
 )
@@ -20,7 +21,7 @@ type topicDecoder struct {
 // topic reads a topic, which has an id, a name, or both.
 func (d topicDecoder) topic(n *node, sync *Sync) {
 	path := d.path
-	s := sectionOf[topicKeys](d.decoder, n, path)
+	s := sectionOf[written.Topic](d.decoder, n, path)
 	id, name := s.text("id"), s.text("name")
 	id.text, name.text = strings.TrimSpace(id.text), strings.TrimSpace(name.text)
 	switch {

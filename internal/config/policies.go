@@ -12,6 +12,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config/internal/shape"
 	"owlatsync/internal/config/internal/span"
+	"owlatsync/internal/config/internal/written"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
@@ -19,10 +20,7 @@ import (
 )
 
 // DefaultHistoryDays is how many days the ledger keeps the history of rows if the file does not say.
-const DefaultHistoryDays = int(ledger.HistoryKept / (24 * time.Hour))
-
-// maxHistoryDays is a hundred years, which fits a duration.
-const maxHistoryDays = 36_500
+const DefaultHistoryDays = written.DefaultHistoryDays
 
 // maxProperties is the most properties of an event that Owlat takes.
 const maxProperties = 1024
@@ -44,7 +42,7 @@ func (d policyDecoder) policies(s section, sync *Sync) {
 	sync.OnRemoteDelete = reconcile.RemoteDeletePolicy(d.oneOf(s.text("on_remote_delete"),
 		string(reconcile.RemoteDeleteKeep), string(reconcile.RemoteDeleteRecreate)))
 	sync.Fresh = d.fresh(s.text("fresh"))
-	sync.Guards = d.guards(sectionOf[guardsKeys](d.decoder, s.child("guards"), setting(s.path, "guards")))
+	sync.Guards = d.guards(sectionOf[written.Guards](d.decoder, s.child("guards"), setting(s.path, "guards")))
 	for i, item := range s.list("events") {
 		d.event(item, fmt.Sprintf("%s.events[%d]", s.path, i), sync)
 	}
@@ -68,16 +66,14 @@ func (d policyDecoder) fresh(v value) time.Duration {
 	return fresh
 }
 
-const allow = "allow"
-
 func (d policyDecoder) guards(s section) reconcile.Guards {
 	return reconcile.Guards{
 		Removals:    d.limit(s, "removals", policy.DefaultRemovals),
 		Updates:     d.limit(s, "updates", policy.DefaultUpdates),
 		Creates:     d.limit(s, "creates", policy.DefaultCreates),
 		TopicAdds:   d.limit(s, "topic_adds", policy.DefaultTopicAdds),
-		EmptySource: d.oneOf(s.text("empty_source"), "hold", allow) == allow,
-		FirstRun:    d.oneOf(s.text("first_run"), "ask", allow) == allow,
+		EmptySource: d.oneOf(s.text("empty_source"), "hold", written.Allow) == written.Allow,
+		FirstRun:    d.oneOf(s.text("first_run"), "ask", written.Allow) == written.Allow,
 	}
 }
 
@@ -85,12 +81,12 @@ func (d policyDecoder) guards(s section) reconcile.Guards {
 func (d policyDecoder) limit(s section, key string, standard reconcile.Limit) reconcile.Limit {
 	n := s.child(key)
 	if n != nil && n.kind != kindMapping {
-		if v := s.text(key); v.given && v.text != allow {
-			v.refuse(d.decoder, "must be %s, or a section such as {share: %s, rows: %d}", allow, percent(standard.Share), standard.Rows)
+		if v := s.text(key); v.given && v.text != written.Allow {
+			v.refuse(d.decoder, "must be %s, or a section such as {share: %s, rows: %d}", written.Allow, percent(standard.Share), standard.Rows)
 		}
 		return policy.NoLimit
 	}
-	limit, parts := standard, sectionOf[limitKeys](d.decoder, n, setting(s.path, key))
+	limit, parts := standard, sectionOf[written.Limits](d.decoder, n, setting(s.path, key))
 	if v := parts.text("share"); v.given {
 		limit.Share = d.share(v)
 	}
@@ -130,7 +126,7 @@ func percent(share float64) string { return fmt.Sprintf("%.4g%%", share*100) }
 var propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`)
 
 func (d policyDecoder) event(n *node, path string, sync *Sync) {
-	s := sectionOf[eventKeys](d.decoder, n, path)
+	s := sectionOf[written.Event](d.decoder, n, path)
 	name, on := s.text("name"), s.text("on")
 	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !policy.ValidEventName(name.text) {
 		name.refuse(d.decoder, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
@@ -171,8 +167,8 @@ func (d policyDecoder) history(v value) time.Duration {
 	days := DefaultHistoryDays
 	if v.given {
 		var err error
-		if days, err = strconv.Atoi(v.text); err != nil || days < 1 || days > maxHistoryDays {
-			v.refuse(d.decoder, "must be a whole number of days from 1 to %d, such as %d", maxHistoryDays, DefaultHistoryDays)
+		if days, err = strconv.Atoi(v.text); err != nil || days < 1 || days > written.MaxHistoryDays {
+			v.refuse(d.decoder, "must be a whole number of days from 1 to %d, such as %d", written.MaxHistoryDays, DefaultHistoryDays)
 		}
 	}
 	return time.Duration(days) * 24 * time.Hour

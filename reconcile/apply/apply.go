@@ -15,6 +15,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/progress"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
@@ -66,6 +67,10 @@ type Needs struct {
 	// sent then. It is quick and safe for concurrent use.
 	Held  func() error
 	Tell  *progress.Teller
+	// Links reads memberships; nil: nothing does.
+	Links *remote.Links
+	// Departed durably records that a person has left topics, by a reading. Whoever calls it heeds the opt-outs in the entry.
+	Departed func(ctx context.Context, d consent.Departure) error
 	Notes Notes
 	Log   *slog.Logger
 

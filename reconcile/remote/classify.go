@@ -63,6 +63,8 @@ func Classify(err error) *Failure {
 		default:
 			f.Class = ledger.GiveUp
 		}
+	case IsGone(err): // told by a link
+		f.Class, f.Category = ledger.GiveUp, ledger.Category(owlat.CategoryNotFound)
 	case errors.Is(err, owlat.ErrParse):
 		f.Category = ledger.CategoryAnswer
 	case errors.Is(err, owlat.ErrTimeout):
@@ -92,6 +94,9 @@ func Stopped(err error) error {
 
 // IsGone reports whether the error is a 404 of Owlat itself. A gateway's 404 says nothing about the contact.
 func IsGone(err error) bool {
+	if refusal, ok := errors.AsType[*owlat.PreferencesError](err); ok {
+		return refusal.Reason == owlat.ReasonContactNotFound
+	}
 	answer, ok := errors.AsType[*owlat.Error](err)
 	return ok && answer.StatusCode == http.StatusNotFound && errors.Is(err, owlat.ErrNotFound) && !errors.Is(err, owlat.ErrNoRoute)
 }

@@ -8,13 +8,14 @@ import (
 	"owlatsync/owlat"
 )
 
-// Counter counts the requests of a client that take of the key's budget: pass its Observe to owlat.WithObserver. The zero value is ready. It is safe for
+// Counter counts the requests of a client, those that take nothing of the key's budget apart: pass its Observe to owlat.WithObserver. The zero value is ready. It is safe for
 // concurrent use.
-type Counter struct{ total, writes, limited atomic.Int64 }
+type Counter struct{ total, writes, limited, links atomic.Int64 }
 
-// Observe counts one attempt, unless it is none of the API's.
+// Observe counts one attempt.
 func (c *Counter) Observe(a owlat.Attempt) {
 	if a.ByToken {
+		c.links.Add(1)
 		return
 	}
 	c.total.Add(1)
@@ -29,6 +30,6 @@ func (c *Counter) Observe(a owlat.Attempt) {
 // Counts returns the counts so far.
 func (c *Counter) Counts() owlatsync.RequestCounts {
 	return owlatsync.RequestCounts{
-		Total: int(c.total.Load()), Writes: int(c.writes.Load()), RateLimited: int(c.limited.Load()),
+		Total: int(c.total.Load()), Writes: int(c.writes.Load()), RateLimited: int(c.limited.Load()), Links: int(c.links.Load()),
 	}
 }

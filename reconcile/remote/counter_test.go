@@ -8,7 +8,7 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
-// TestCounterCountsTheBudget leaves out requests by links, which take nothing of it.
+// TestCounterCountsTheBudget counts requests by links apart, because they take nothing of it.
 func TestCounterCountsTheBudget(t *testing.T) {
 	t.Parallel()
 	var c remote.Counter
@@ -18,7 +18,7 @@ func TestCounterCountsTheBudget(t *testing.T) {
 	} {
 		c.Observe(a)
 	}
-	if got, want := c.Counts(), (owlatsync.RequestCounts{Total: 2, Writes: 1, RateLimited: 1}); got != want {
+	if got, want := c.Counts(), (owlatsync.RequestCounts{Total: 2, Writes: 1, RateLimited: 1, Links: 2}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
