@@ -16,8 +16,8 @@ type Brief struct {
 
 // Counts are what a run counted. Those of a run without a report are zero.
 type Counts struct {
-	Outcomes [10]int // in the order of owlatsync.Outcomes
-	Requests owlatsync.RequestCounts
+	Outcomes [10]int                 // in the order of owlatsync.Outcomes
+	Requests owlatsync.RequestCounts // without those by links
 }
 
 // Of counts the rows with an outcome, 0 for one that there is not.
@@ -44,7 +44,7 @@ func (r *Run) Brief() Brief {
 		for i, o := range owlatsync.Outcomes {
 			b.Outcomes[i] = r.Report.Outcomes[o]
 		}
-		b.Requests = r.Report.Requests
+		b.Requests, b.Requests.Links = r.Report.Requests, 0
 	}
 	return b
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Feedback is one thing that Owlat told by a webhook. It names a person and is erased with the person.
+// Feedback is one thing that Owlat told by a webhook, or that was found by reading. It names a person and is erased with the person.
 type Feedback struct {
 	ID        int64
 	Hash      [HashSize]byte // of the delivery's content: a repetition has the same
@@ -17,9 +17,12 @@ type Feedback struct {
 	At        time.Time      // when it happened, by Owlat's clock
 	Received  time.Time
 	Topics    []FeedbackTopic // that the person left
-	Kind      string          // more about the event: hard or soft of a bounce, the source of a contact
+	Kind      string          // more about the event: hard or soft of a bounce, the source of a contact, KindRead of an opt-out that was read
 	Detail    string          // for people: a mail server's words; may hold an address
 }
+
+// KindRead is the kind of an opt-out that no webhook told of: it was found by reading memberships.
+const KindRead = "read"
 
 // FeedbackTopic is a topic that a person left.
 type FeedbackTopic struct {
@@ -76,7 +79,7 @@ type Delivery struct {
 	Error    string // of the latest attempt; holds no address and no secret
 }
 
-// News is everything that follows from one webhook.
+// News is everything that follows from one webhook, or from one reading.
 type News struct {
 	Feedback     Feedback
 	OptOuts      []OptOut
@@ -93,8 +96,9 @@ type Mailbox interface {
 
 	// TakeIn durably records news, all or nothing, before it returns. If a feedback with the same hash is there, it changes nothing
 	// and isNew is false; likewise if one was there and its person was forgotten, with 0 for id. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
-	// than a bounce, then the latest. Of several contacts of one address the latest counts. Incomplete news are an error (see
-	// News.Check).
+	// than a bounce, then the latest. Of several contacts of one address the latest counts. Of a departure that the ledger knows already,
+	// by a webhook or by reading, what counts it again is left out (see News.Sift); if nothing is left then, isNew is false and id is 0.
+	// Incomplete news are an error (see News.Check).
 	TakeIn(ctx context.Context, news News) (id int64, isNew bool, err error)
 	// Feedbacks returns the latest feedback, newest first; an empty event or person (an address or a contact's id) means all, a
 	// limit below 1 no limit. Before is a number below which to go on; 0: from the newest.

@@ -8,7 +8,7 @@ import (
 
 // Store is a ledger: the durable memory of what Owlat holds for the rows of every sync of one deployment. It joins what its users
 // need: a Reader for planning, a Lock with its Writer for applying, a Journal of the runs and a Queue of those to come, an Inbox and a
-// Mailbox for news from outside a run, an Outbox for what is to be told elsewhere, an Audit of who asked for what, and an Archive for care. All go by one Clock. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
+// Mailbox for news from outside a run, an Outbox for what is to be told elsewhere, the Rounds that look for people who have left, an Audit of who asked for what, and an Archive for care. All go by one Clock. All methods are safe for concurrent use. Times keep at least millisecond precision and come back in UTC.
 // Texts may hold any bytes, except Note, Message and Reason, which are UTF-8.
 type Store interface {
 	Clock
@@ -18,6 +18,7 @@ type Store interface {
 	Inbox
 	Mailbox
 	Outbox
+	Rounds
 	Audit
 	Archive
 
@@ -79,6 +80,8 @@ type Writer interface {
 	Remove(ctx context.Context, sync string, keys []string) error
 	// SetBookmark durably replaces the sync's bookmark. Bookmarks name rows, so ForgetPerson drops them all, and exports have none.
 	SetBookmark(ctx context.Context, sync string, b Bookmark) error
+	// KeepRound durably replaces what is known of rounds. Exports have none.
+	KeepRound(ctx context.Context, round Round) error
 
 	// BeginRun records a run that starts and returns its number. An ID other than 0 names a queued run of the sync, which begins under
 	// that number and keeps its Full and Approves; BeginRun fails with a *NoRunError if there is none. The run gets the lock's epoch and the
@@ -123,7 +126,7 @@ type Journal interface {
 type Inbox interface {
 	Clock
 
-	// NoteOptOuts durably records opt-outs, all or none. Of several for one contact and topic the latest counts.
+	// NoteOptOuts durably records opt-outs, all or none. Of several for one contact and topic the latest counts (see OptOut.Later).
 	NoteOptOuts(ctx context.Context, optOuts ...OptOut) error
 	// Retry durably lets the next run try failed rows of the sync at once, even parked ones: those with the given keys, or all if
 	// there are no keys. It sets their failures to no attempts, not parked and due at now, and adds a line with EventRetry to their
@@ -173,8 +176,8 @@ type Archive interface {
 	Load(ctx context.Context, deployment string, write func(Loader) error) error
 }
 
-// Snapshot is a ledger as of one instant, for export and examination. It has no plans, no bookmarks, no feedback and no deliveries, and
-// nothing of what is Known. Only one stream may be used
+// Snapshot is a ledger as of one instant, for export and examination. It has no plans, no bookmarks, no rounds, no feedback and no deliveries,
+// and nothing of what is Known. Only one stream may be used
 // at a time.
 type Snapshot interface {
 	Deployment() string   // empty: none yet

@@ -66,6 +66,8 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Mailbox", inService(service.Mailbox)},
 		{"Suppress", inService(service.Suppress)},
 		{"Outbox", inService(service.Outbox)},
+		{"DeparturesOnce", inService(service.DeparturesOnce)},
+		{"Rounds", inService(service.Rounds)},
 		{"Audit", inService(service.Audit)},
 		{"Retry", testRetry},
 		{"ForgetPerson", testForgetPerson},

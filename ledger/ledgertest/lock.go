@@ -177,6 +177,7 @@ func underLock(t *testing.T, k ledger.Lock, run int64) map[string]func() error {
 		"remove":       func() error { return k.Remove(t.Context(), "users", []string{"1"}) },
 		"remove none":  func() error { return k.Remove(t.Context(), "users", nil) },
 		"set bookmark": func() error { return k.SetBookmark(t.Context(), "users", ledger.Bookmark{Mark: "late"}) },
+		"keep round":   func() error { return k.KeepRound(t.Context(), ledger.Round{Began: at(1), Ended: at(2)}) },
 		"begin run":    func() error { _, err := k.BeginRun(t.Context(), ledger.Run{Sync: "users"}); return err },
 		"beat":         func() error { return k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageEnding}) },
 		"keep plan":    func() error { return k.KeepPlan(t.Context(), run, []ledger.PlanItem{item(1, 1, "late")}) },

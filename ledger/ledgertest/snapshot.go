@@ -36,7 +36,7 @@ func furnish(t *testing.T, l Ledger) {
 		return ledger.OptOut{ContactID: contact, Topic: "topic1", At: at(5)}
 	}
 	written := left("contact1")
-	written.Written = at(6)
+	written.Written, written.Since = at(6), at(4)
 	noError(t, l.NoteOptOuts(t.Context(), written, left("contactgone")))
 	_, _, err = l.TakeIn(t.Context(), ledger.News{
 		Feedback: ledger.Feedback{Event: "email.complained", Received: at(7)}, Suppressions: []ledger.Suppression{

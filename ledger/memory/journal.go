@@ -130,7 +130,7 @@ func (m inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error 
 // leave keeps an opt-out unless a later one is known.
 func (s *store) leave(o ledger.OptOut) {
 	of := optOutPlace{o.ContactID, o.Topic}
-	o.At, o.Written = moment(o.At), moment(o.Written)
+	o.At, o.Since, o.Written = moment(o.At), moment(o.Since), moment(o.Written)
 	s.optOuts[of] = o.Later(s.optOuts[of])
 }
 

@@ -26,13 +26,27 @@ func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (id int64, isNew 
 				return nil
 			}
 		}
-		id, isNew = s.heard.take(&news), true
-		for _, o := range news.OptOuts {
+		left := news.Sift(s.leftBy(news.OptOuts))
+		if left == nil {
+			return nil
+		}
+		id, isNew = s.heard.take(left), true
+		for _, o := range left.OptOuts {
 			s.leave(o)
 		}
 		return nil
 	})
 	return id, isNew, err
+}
+
+// leftBy returns the opt-outs that are known of the same contacts and topics.
+func (s *store) leftBy(optOuts []ledger.OptOut) (known []ledger.OptOut) {
+	for _, o := range optOuts {
+		if k, there := s.optOuts[optOutPlace{o.ContactID, o.Topic}]; there {
+			known = append(known, k)
+		}
+	}
+	return known
 }
 
 // Feedbacks implements ledger.Mailbox.

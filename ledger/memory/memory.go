@@ -128,6 +128,7 @@ type store struct {
 	forgotten  map[string]bool
 	optOuts    map[optOutPlace]ledger.OptOut
 	heard      heard
+	round      ledger.Round
 	audit      []ledger.AuditLine // oldest first
 	lastAudit  int64              // the number of the latest audit line
 	epoch      int64

@@ -161,6 +161,12 @@ func (m reader) OptOuts(ctx context.Context, contactIDs []string) (found []ledge
 	return found, err
 }
 
+// Round implements ledger.Rounds.
+func (m reader) Round(ctx context.Context) (round ledger.Round, err error) {
+	err = m.use(ctx, "read the rounds of the ledger", func(s *store) error { round = s.round; return nil })
+	return round, err
+}
+
 // Forgotten implements ledger.Reader.
 func (m reader) Forgotten(ctx context.Context, addresses []string) (map[string]bool, error) {
 	forgotten := make(map[string]bool)

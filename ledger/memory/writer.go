@@ -69,6 +69,14 @@ func (k *lock) SetBookmark(ctx context.Context, sync string, b ledger.Bookmark) 
 	})
 }
 
+// KeepRound implements ledger.Writer.
+func (k *lock) KeepRound(ctx context.Context, round ledger.Round) error {
+	return k.use(ctx, "record a round in ledger", func(s *store) error {
+		s.round = round.UTC()
+		return nil
+	})
+}
+
 func (s *syncState) mark(b ledger.Bookmark) {
 	b.Full, b.Due, b.Again = moment(b.Full), moment(b.Due), slices.Clone(b.Again)
 	s.bookmark = b

@@ -53,7 +53,8 @@ func TestPacksOfAnEarlierVersion(t *testing.T) {
 	stand("not told", l)
 	put(t, k, "1")
 	stand("not told, and written to", l)
-	administer(t, dsn, "ALTER TABLE owlat_sync.packs DROP COLUMN live", "DROP TABLE owlat_sync.secrets", "DELETE FROM owlat_sync.ledger_version WHERE version > 6")
+	administer(t, dsn, "ALTER TABLE owlat_sync.packs DROP COLUMN live", "DROP TABLE owlat_sync.secrets",
+		"ALTER TABLE owlat_sync.opt_outs DROP COLUMN since", "DROP TABLE owlat_sync.rounds", "DELETE FROM owlat_sync.ledger_version WHERE version > 6")
 	stand("brought up to date", openLedger(t, openDatabase(t, dsn), ""))
 	packsTell(t, dsn)
 }

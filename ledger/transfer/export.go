@@ -124,7 +124,7 @@ func (x *exporter) history() error {
 
 func (x *exporter) optOuts() error {
 	return each(x, x.snapshot.OptOuts(), func(o ledger.OptOut) line {
-		return line{OptOut: &optOutLine{ledger.Text(o.ContactID), ledger.Text(o.Topic), o.At, o.Written}}
+		return line{OptOut: &optOutLine{ledger.Text(o.ContactID), ledger.Text(o.Topic), o.At, o.Written, o.Since}}
 	})
 }
 

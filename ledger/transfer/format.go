@@ -141,6 +141,7 @@ type optOutLine struct {
 	Topic     ledger.Text `json:"topic"`
 	At        time.Time   `json:"at"`
 	Written   time.Time   `json:"written,omitzero"`
+	Since     time.Time   `json:"since,omitzero"`
 }
 
 type suppressionLine struct {

@@ -141,7 +141,7 @@ func (t taker) history(h *historyLine) error {
 }
 
 func (t taker) optOut(o *optOutLine) error {
-	left := ledger.OptOut{ContactID: string(o.ContactID), Topic: string(o.Topic), At: o.At, Written: o.Written}
+	left := ledger.OptOut{ContactID: string(o.ContactID), Topic: string(o.Topic), At: o.At, Written: o.Written, Since: o.Since}
 	if err := left.Check(); err != nil {
 		return fmt.Errorf("%w (%w)", ErrDamagedExport, err)
 	}

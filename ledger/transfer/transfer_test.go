@@ -178,7 +178,7 @@ func furnish(t *testing.T, l ledger.Store) {
 	}})
 	must(err)
 	must(l.NoteOptOuts(t.Context(), ledger.OptOut{ContactID: "contact1", Topic: "topic1", At: at, Written: at.Add(time.Hour)},
-		ledger.OptOut{ContactID: "contact2", Topic: "topic1", At: at}))
+		ledger.OptOut{ContactID: "contact2", Topic: "topic1", At: at, Since: at.Add(-time.Hour)}))
 	must(l.NoteAudit(t.Context(), ledger.AuditLine{Who: "ada \xff", Way: ledger.ByCommand, What: ledger.DeedRetry, Sync: "users", Run: 2, Count: 3}))
 	must(l.NoteAudit(t.Context(), ledger.AuditLine{Who: ledger.WhoMachine, Way: ledger.ByPage, What: ledger.DeedSignIn}))
 	for _, address := range []string{"gone@example.com", "away@example.com"} {

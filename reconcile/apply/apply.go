@@ -65,14 +65,14 @@ type Needs struct {
 	Writer ledger.Writer
 	// Held returns an error once it is not certain that the run has its lock. It is asked right before each request, of which nothing is
 	// sent then. It is quick and safe for concurrent use.
-	Held  func() error
-	Tell  *progress.Teller
+	Held func() error
+	Tell *progress.Teller
 	// Links reads memberships; nil: nothing does.
 	Links *remote.Links
 	// Departed durably records that a person has left topics, by a reading. Whoever calls it heeds the opt-outs in the entry.
 	Departed func(ctx context.Context, d consent.Departure) error
-	Notes Notes
-	Log   *slog.Logger
+	Notes    Notes
+	Log      *slog.Logger
 
 	Sync       string
 	Run        int64

@@ -31,14 +31,18 @@ const (
 	sameFeedback = "SELECT hash, id FROM @feedback WHERE deployment = $1 AND hash = ANY ($2::bytea[])"
 )
 
-// Take puts all news into the tables whose feedback is not there yet. The news are in the order in which they came.
+// Take puts all news into the tables whose feedback is not there yet, and of which something is left that the ledger does not know. The news are in the order in which they came.
 func Take(t pgrow.Tx, all []*ledger.News) ([]Taken, error) {
 	taken := make([]Taken, len(all))
 	last, err := t.Number(pgrow.Feedback, len(all)) // also keeps a person from being forgotten meanwhile
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := insert(t, all, taken, last-int64(len(all)))
+	left, err := sift(t, all)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := insert(t, left, taken, last-int64(len(all)))
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,46 @@ type told struct {
 	id int64
 }
 
-// insert adds the feedback that is not there yet, and returns it. The numbers go on after the given one.
+// sift returns what is left of news, nil where nothing is: the later ones know what the earlier ones tell.
+func sift(t pgrow.Tx, all []*ledger.News) ([]*ledger.News, error) {
+	var contacts [][]byte
+	for _, news := range all {
+		for _, o := range news.OptOuts {
+			contacts = append(contacts, []byte(o.ContactID))
+		}
+	}
+	if len(contacts) == 0 {
+		return all, nil
+	}
+	known := make(map[place]ledger.OptOut)
+	err := t.Find("SELECT "+OptOutColumns+" FROM @opt_outs WHERE deployment = $1 AND contact_id = ANY ($2::bytea[])", []any{contacts}, func(rows pgx.Rows) error {
+		o, err := ScanOptOut(rows)
+		known[place{o.ContactID, o.Topic}] = o
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	left := make([]*ledger.News, len(all))
+	for i, news := range all {
+		var theirs []ledger.OptOut
+		for _, o := range news.OptOuts {
+			if k, there := known[place{o.ContactID, o.Topic}]; there {
+				theirs = append(theirs, k)
+			}
+		}
+		if left[i] = news.Sift(theirs); left[i] == nil {
+			continue
+		}
+		for _, o := range left[i].OptOuts {
+			p := place{o.ContactID, o.Topic}
+			known[p] = o.Later(known[p])
+		}
+	}
+	return left, nil
+}
+
+// insert adds the feedback that is not there yet, and returns it; nil news are left out. The numbers go on after the given one.
 func insert(t pgrow.Tx, all []*ledger.News, taken []Taken, after int64) (fresh []told, err error) {
 	n := len(all)
 	ids, ats, received := make([]int64, 0, n), make([]*int64, 0, n), make([]int64, 0, n)
@@ -70,10 +113,10 @@ func insert(t pgrow.Tx, all []*ledger.News, taken []Taken, after int64) (fresh [
 	places := make(map[int64]int, n)
 	hashes := make(map[[ledger.HashSize]byte]bool, n)
 	for i, news := range all {
-		f := &news.Feedback
-		if hashes[f.Hash] {
+		if news == nil || hashes[news.Feedback.Hash] {
 			continue
 		}
+		f := &news.Feedback
 		hashes[f.Hash] = true
 		topics, err := encodeTopics(f.Topics)
 		if err != nil {

@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	// upsertOptOuts keeps the later times; greatest leaves NULL out.
+	// upsertOptOuts is ledger.OptOut.Later; greatest leaves NULL out.
 	upsertOptOuts = insertOptOuts + `
-		ON CONFLICT (deployment, contact_id, topic) DO UPDATE SET at = greatest(o.at, excluded.at), written = greatest(o.written, excluded.written)`
-	insertOptOuts = `INSERT INTO @opt_outs AS o (deployment, contact_id, topic, at, written)
-		SELECT $1, x.* FROM unnest($2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[]) AS x (contact_id, topic, at, written)`
+		ON CONFLICT (deployment, contact_id, topic) DO UPDATE SET at = greatest(o.at, excluded.at), written = greatest(o.written, excluded.written),
+			since = CASE WHEN excluded.at > o.at OR excluded.at = o.at AND excluded.since IS NULL THEN excluded.since ELSE o.since END`
+	insertOptOuts = `INSERT INTO @opt_outs AS o (deployment, contact_id, topic, at, written, since)
+		SELECT $1, x.* FROM unnest($2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]) AS x (contact_id, topic, at, written, since)`
 
 	insertSuppressions = `INSERT INTO @suppressions AS s (deployment, email, reason, at, sent, told)
 		SELECT $1, x.* FROM unnest($2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS x (email, reason, at, sent, told)`
@@ -66,12 +67,12 @@ func putOptOuts(t pgrow.Tx, statement string, optOuts []ledger.OptOut) error {
 	})
 	var contacts, topics [][]byte
 	var at []int64
-	var written []*int64
+	var written, since []*int64
 	for _, o := range optOuts {
 		contacts, topics, at = append(contacts, []byte(o.ContactID)), append(topics, []byte(o.Topic)), append(at, o.At.UnixMicro())
-		written = append(written, micros(o.Written))
+		written, since = append(written, micros(o.Written)), append(since, micros(o.Since))
 	}
-	_, err := t.Change(statement, contacts, topics, at, written)
+	_, err := t.Change(statement, contacts, topics, at, written, since)
 	return err
 }
 
@@ -135,13 +136,13 @@ func keepTies(t pgrow.Tx, ties map[string]tie) error {
 }
 
 // OptOutColumns are the columns that ScanOptOut reads.
-const OptOutColumns = "contact_id, topic, at, written"
+const OptOutColumns = "contact_id, topic, at, written, since"
 
 // ScanOptOut reads an opt-out.
 func ScanOptOut(rows pgx.Rows) (o ledger.OptOut, err error) {
-	var at, written pgrow.Moment
-	err = rows.Scan(&o.ContactID, &o.Topic, &at, &written)
-	o.At, o.Written = at.Time, written.Time
+	var at, written, since pgrow.Moment
+	err = rows.Scan(&o.ContactID, &o.Topic, &at, &written, &since)
+	o.At, o.Written, o.Since = at.Time, written.Time, since.Time
 	return o, err
 }
 

@@ -23,13 +23,24 @@ const (
 		ON CONFLICT (email) DO UPDATE SET contact = excluded.contact, at = excluded.at WHERE excluded.at >= at`
 )
 
-// Take puts news into the tables, unless their feedback is there already, or was there before its person was forgotten; id is 0 then.
+// Take puts news into the tables, unless their feedback is there already, or was there before its person was forgotten; id is 0 then, and where
+// nothing is left of them because the ledger knows it.
 func Take(t dbfile.Tx, news *ledger.News) (id int64, isNew bool, err error) {
 	f := &news.Feedback
 	var erased bool
 	if err := t.Row("SELECT EXISTS (SELECT 1 FROM erased WHERE hash = ?1)", []any{f.Hash[:]}, &erased); err != nil || erased {
 		return 0, false, err
 	}
+	known, err := leftBy(t, news.OptOuts)
+	if err != nil {
+		return 0, false, err
+	}
+	left := news.Sift(known)
+	if left == nil {
+		err := t.Row("SELECT coalesce(max(id), 0) FROM feedback WHERE hash = ?1", []any{f.Hash[:]}, &id)
+		return id, false, err
+	}
+	news, f = left, &left.Feedback
 	topics, err := encodeTopics(f.Topics)
 	if err != nil {
 		return 0, false, err
@@ -65,6 +76,21 @@ func Take(t dbfile.Tx, news *ledger.News) (id int64, isNew bool, err error) {
 		}
 	}
 	return id, true, nil
+}
+
+// leftBy returns the opt-outs that are known of the same contacts and topics.
+func leftBy(t dbfile.Tx, optOuts []ledger.OptOut) (known []ledger.OptOut, err error) {
+	for _, o := range optOuts {
+		err := t.Each("SELECT "+OptOutColumns+" FROM opt_outs WHERE contact_id = ?1 AND topic = ?2", []any{o.ContactID, o.Topic}, func(rows *sql.Rows) error {
+			k, err := ScanOptOut(rows)
+			known = append(known, k)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
 }
 
 // knownAt returns since when what the feedback tells is known.

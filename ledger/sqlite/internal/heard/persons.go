@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	insertOptOut = "INSERT INTO opt_outs (contact_id, topic, at, written) VALUES (?1, ?2, ?3, ?4)"
-	// laterOptOut keeps the later times; max of SQLite is NULL if one of them is.
+	insertOptOut = "INSERT INTO opt_outs (contact_id, topic, at, written, since) VALUES (?1, ?2, ?3, ?4, ?5)"
+	// laterOptOut is ledger.OptOut.Later; max of SQLite is NULL if one of its values is.
 	laterOptOut = ` ON CONFLICT (contact_id, topic) DO UPDATE SET at = max(at, excluded.at),
+		since = CASE WHEN excluded.at > at OR excluded.at = at AND excluded.since IS NULL THEN excluded.since ELSE since END,
 		written = nullif(max(coalesce(written, 0), coalesce(excluded.written, 0)), 0)`
-	hashOptOuts = "INSERT INTO opt_outs (contact_id, topic, at, written) SELECT ?2, topic, at, written FROM opt_outs WHERE contact_id = ?1" + laterOptOut
+	hashOptOuts = "INSERT INTO opt_outs (contact_id, topic, at, written, since) SELECT ?2, topic, at, written, since FROM opt_outs WHERE contact_id = ?1" + laterOptOut
 
 	insertSuppression = "INSERT INTO suppressions (email, reason, at, sent, told) VALUES (?1, ?2, ?3, ?4, ?5)"
 	// bothSuppressions is ledger.Suppression.With.
@@ -30,12 +31,12 @@ const (
 
 // Leave keeps an opt-out, unless a later one is known.
 func Leave(t dbfile.Tx, o ledger.OptOut) error {
-	return t.Exec(insertOptOut+laterOptOut, o.ContactID, o.Topic, o.At.UnixMicro(), entry.TimeOrNull(o.Written))
+	return t.Exec(insertOptOut+laterOptOut, o.ContactID, o.Topic, o.At.UnixMicro(), entry.TimeOrNull(o.Written), entry.TimeOrNull(o.Since))
 }
 
 // AddOptOut adds an opt-out to an empty ledger. It fails if there is one of the same contact and topic.
 func AddOptOut(t dbfile.Tx, o ledger.OptOut) error {
-	return t.Exec(insertOptOut, o.ContactID, o.Topic, o.At.UnixMicro(), entry.TimeOrNull(o.Written))
+	return t.Exec(insertOptOut, o.ContactID, o.Topic, o.At.UnixMicro(), entry.TimeOrNull(o.Written), entry.TimeOrNull(o.Since))
 }
 
 // AddSuppression adds a suppression to an empty ledger. It fails if there is one of the same address.
@@ -51,13 +52,13 @@ func putSuppression(t dbfile.Tx, statement string, s ledger.Suppression) error {
 }
 
 // OptOutColumns are the columns that ScanOptOut reads.
-const OptOutColumns = "contact_id, topic, at, written"
+const OptOutColumns = "contact_id, topic, at, written, since"
 
 // ScanOptOut reads an opt-out.
 func ScanOptOut(rows *sql.Rows) (o ledger.OptOut, err error) {
-	var at, written sql.NullInt64
-	err = rows.Scan(&o.ContactID, &o.Topic, &at, &written)
-	o.At, o.Written = entry.TimeOf(at), entry.TimeOf(written)
+	var at, written, since sql.NullInt64
+	err = rows.Scan(&o.ContactID, &o.Topic, &at, &written, &since)
+	o.At, o.Written, o.Since = entry.TimeOf(at), entry.TimeOf(written), entry.TimeOf(since)
 	return o, err
 }
 
