@@ -26,6 +26,8 @@ type Summary struct {
 	Creates   int    `json:"creates"`    // rows whose contact is created, apart from creates that an earlier run began
 	TopicAdds int    `json:"topic_adds"` // rows whose contact is put on a topic, apart from adds that an earlier run began
 	KnownAdds int    `json:"known_adds"` // rows of TopicAdds that the ledger knew before
+	OptOuts   int    `json:"opt_outs,omitempty"` // known rows whose contact is opted out of everything
+	Sought    int    `json:"sought,omitempty"`   // rows that say that no mail may go to the person, and whose contact is looked for, to opt it out
 	InStep    int    `json:"in_step"`    // rows that were in step; of a run of changes only counted if Turned is above 0
 	Turned    int    `json:"turned"`     // rows of InStep that are invalid now
 	FirstRun  bool   `json:"first_run"`  // the sync has never been compared with Owlat before
@@ -96,6 +98,7 @@ const (
 	GuardUpdates     Guard = "updates"
 	GuardCreates     Guard = "creates"
 	GuardTopicAdds   Guard = "topic adds"
+	GuardOptOuts     Guard = "opt-outs"
 	GuardReview      Guard = "review" // the run was asked to hold whatever it plans
 )
 

@@ -137,13 +137,13 @@ func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	return true, nil
 }
 
-// barred says why no mail may go to the contact's address; empty: it may.
+// barred says why no mail may go to the contact or its address; empty: it may.
 func (r *row) barred(ctx context.Context) (ledger.SuppressionReason, error) {
-	found, err := r.Ledger.Suppressions(ctx, []string{r.e.Email})
+	found, err := r.Ledger.Suppressions(ctx, []string{r.e.Email, r.e.ContactID})
 	if err != nil {
 		return "", r.readFailed(err)
 	}
-	return found[r.e.Email].Reason, nil
+	return found[r.e.Email].With(found[r.e.ContactID]).Reason, nil
 }
 
 // whoIsGone tells a deleted contact from a deleted topic: Owlat answers both alike.

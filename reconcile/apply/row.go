@@ -33,6 +33,8 @@ type row struct {
 	gone     bool                 // the contact was deleted in Owlat
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
 	unconfirmed string
+	optedOut    bool // Owlat has confirmed that the contact is opted out of everything
+	stranger    bool // no mail may go to the person, and Owlat has no contact of theirs
 	result      result
 }
 
@@ -65,29 +67,46 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
+	if err := (never{r}).optOut(ctx); err != nil || r.gone {
+		if err == nil {
+			err = r.flush(ctx)
+		}
+		r.early(ctx, err)
+		return
+	}
 	// A look that fails leaves doubts about adds open, and the withdrawal does not wait for it.
 	_ = membership{r}.settleFirst(ctx)
 	err := withdrawal{r}.removeTopics(ctx)
 	if err == nil {
 		err = r.flush(ctx)
 	}
+	r.early(ctx, err)
+}
+
+// early keeps what became of the part of a step that comes before its turn.
+func (r *row) early(ctx context.Context, err error) {
 	if err == nil {
-		a.health(nil)
-		a.mu.Lock()
-		a.movedAt[r.s.Row.Key] = r.movedAt
-		a.mu.Unlock()
+		r.health(nil)
+		r.mu.Lock()
+		r.run.movedAt[r.s.Row.Key] = r.movedAt
+		r.mu.Unlock()
 		return
 	}
 	f, _ := setback{r}.keepFailure(ctx, err)
-	a.mu.Lock()
-	a.withdrawn[r.s.Row.Key] = f
-	a.mu.Unlock()
+	r.mu.Lock()
+	r.withdrawn[r.s.Row.Key] = f
+	r.mu.Unlock()
 }
 
 // send sends what the step needs: first withdrawals, then the contact, then consents and events.
 func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
+	}
+	if !r.s.WithdrawsEarly() { // else that is done
+		if err := (never{r}).apply(ctx); err != nil || r.gone || r.stranger {
+			return err
+		}
 	}
 	if err := (membership{r}).settleFirst(ctx); err != nil || r.gone {
 		return err
@@ -201,8 +220,15 @@ func (r *row) finish(ctx context.Context) error {
 		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
 	case r.s.Refused:
 		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
+	case r.stranger:
+		settled(r.e, step.Untold(r.s.Row.Fingerprint))
+		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonNever, category: ledger.CategoryNeverMail}
 	default:
-		settled(r.e, r.s.Row.Fingerprint)
+		print, err := never{r}.print(ctx)
+		if err != nil {
+			return err
+		}
+		settled(r.e, print)
 		if r.unconfirmed != "" && r.result.category == "" {
 			r.result = result{outcome: owlatsync.Failed, reason: r.unconfirmed, category: ledger.CategoryUnconfirmed}
 		}

@@ -18,6 +18,9 @@ func TestPlanIsTheTable(t *testing.T) {
 	t.Parallel()
 	met := 0
 	for _, c := range everyCase() {
+		if c.Holds.NeverMail && c.Says != No { // the planner makes every word a no then
+			continue
+		}
 		if c.Holds.Unspent && c.Holds.NewContact || c.Holds.Unspent && !c.Holds.HasContact {
 			continue // an unspent yes is that of a contact which was created before
 		}
@@ -30,7 +33,10 @@ func TestPlanIsTheTable(t *testing.T) {
 		if m := membershipOf(c.Has, noon.Add(-time.Hour), time.Time{}); m != nil {
 			given = append(given, *m)
 		}
-		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact, Suppressed: c.Holds.Suppressed}
+		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact, Suppressed: c.Holds.Suppressed, Never: c.Holds.NeverMail}
+		if c.Holds.NeverMail {
+			r.Says[0] = Yes
+		}
 		if c.Holds.WrittenBack {
 			r.OptOuts = []ledger.OptOut{{ContactID: "c", Topic: "news", At: noon.Add(-time.Hour), Written: noon.Add(-time.Minute)}}
 		}

@@ -45,7 +45,9 @@ func AddSuppression(t dbfile.Tx, s ledger.Suppression) error {
 }
 
 // Suppress keeps a suppression, together with one that is known.
-func Suppress(t dbfile.Tx, s ledger.Suppression) error { return putSuppression(t, upsertSuppression, s) }
+func Suppress(t dbfile.Tx, s ledger.Suppression) error {
+	return putSuppression(t, upsertSuppression, s)
+}
 
 func putSuppression(t dbfile.Tx, statement string, s ledger.Suppression) error {
 	return t.Exec(statement, s.Email, string(s.Reason), s.At.UnixMicro(), entry.TimeOrNull(s.Sent), entry.TimeOrNull(s.Told))
