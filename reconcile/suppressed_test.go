@@ -23,10 +23,10 @@ func (w *world) hear(n ledger.News) {
 	time.Sleep(time.Second + 500*time.Microsecond)
 }
 
-// people makes a contact in Owlat, on topics.
-func (w *world) people(address string, topics ...string) (id string) {
+// people makes a contact in Owlat.
+func (w *world) people(address string) (id string) {
 	w.t.Helper()
-	id, err := w.server.AddContact(owlattest.ContactState{Email: address, Topics: topics})
+	id, err := w.server.AddContact(owlattest.ContactState{Email: address})
 	if err != nil {
 		w.t.Fatal(err)
 	}

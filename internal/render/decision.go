@@ -101,6 +101,8 @@ func describe(changes []owlatsync.Change) string {
 			parts = append(parts, "add to topic "+c.Topic)
 		case owlatsync.RemoveTopic:
 			parts = append(parts, "remove from topic "+c.Topic)
+		case owlatsync.OptOut:
+			parts = append(parts, "opt out of everything, for good")
 		case owlatsync.DeleteContact:
 			parts = append(parts, "delete the contact")
 		default:

@@ -60,13 +60,14 @@ type summaryJSON struct {
 	Type        string                     `json:"type"`
 	Sync        string                     `json:"sync"`
 	Rows        int                        `json:"rows"`
-	Known       int                        `json:"known"`      // rows that the ledger knew before
-	Absent      int                        `json:"absent"`     // known rows that the source no longer has
-	Removals    int                        `json:"removals"`   // rows whose contact leaves a topic or is deleted
-	Creates     int                        `json:"creates"`    // rows whose contact would be created
-	TopicAdds   int                        `json:"topic_adds"` // rows whose contact would be put on a topic
-	InStep      int                        `json:"in_step"`    // known rows that were in step; with a cursor 0 if none turned
-	Turned      int                        `json:"turned"`     // rows of in_step that are invalid now
+	Known       int                        `json:"known"`              // rows that the ledger knew before
+	Absent      int                        `json:"absent"`             // known rows that the source no longer has
+	Removals    int                        `json:"removals"`           // rows whose contact leaves a topic or is deleted
+	Creates     int                        `json:"creates"`            // rows whose contact would be created
+	TopicAdds   int                        `json:"topic_adds"`         // rows whose contact would be put on a topic
+	OptOuts     int                        `json:"opt_outs,omitempty"` // known rows whose contact would be opted out of everything
+	InStep      int                        `json:"in_step"`            // known rows that were in step; with a cursor 0 if none turned
+	Turned      int                        `json:"turned"`             // rows of in_step that are invalid now
 	FirstRun    bool                       `json:"first_run"`
 	SetBack     bool                       `json:"set_back,omitempty"` // the ledger is older than what was done
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
@@ -110,6 +111,7 @@ type guardsJSON struct {
 	Updates     limitJSON       `json:"updates"`
 	Creates     limitJSON       `json:"creates"`
 	TopicAdds   limitJSON       `json:"topic_adds"`
+	OptOuts     *limitJSON      `json:"opt_outs,omitempty"` // only of a sync that names who is never mailed
 	EmptySource string          `json:"empty_source"`
 	FirstRun    string          `json:"first_run"`
 }
@@ -121,9 +123,9 @@ type limitJSON struct {
 
 func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
-	return summaryJSON{
+	j := summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
-		Creates: p.Creates, TopicAdds: p.TopicAdds, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
+		Creates: p.Creates, TopicAdds: p.TopicAdds, OptOuts: p.OptOuts, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
 		MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
@@ -134,6 +136,10 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 		},
 		Reading: p.Reading,
 	}
+	if sync.Suppressed.Column != "" {
+		j.Guards.OptOuts = new(newLimitJSON(g.OptOuts))
+	}
+	return j
 }
 
 func newLimitJSON(l reconcile.Limit) limitJSON {

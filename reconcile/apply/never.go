@@ -10,6 +10,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -152,15 +153,8 @@ func (r never) siblings(ctx context.Context, at time.Time) error {
 	if err != nil {
 		return r.readFailed(err)
 	}
-	var left []ledger.OptOut
-	for _, h := range sharers {
-		for _, m := range h.Entry.Memberships {
-			about := func(o ledger.OptOut) bool { return o.Topic == m.Topic }
-			if (h.Sync != r.Sync || h.Entry.Key != r.e.Key) && m.Consent && !slices.ContainsFunc(left, about) {
-				left = append(left, ledger.OptOut{ContactID: r.e.ContactID, Topic: m.Topic, At: at})
-			}
-		}
-	}
+	others := slices.DeleteFunc(sharers, func(h ledger.Holder) bool { return h.Sync == r.Sync && h.Entry.Key == r.e.Key })
+	left := consent.Ended(others, r.e.ContactID, at)
 	if err := r.Heard.NoteOptOuts(context.WithoutCancel(ctx), left...); err != nil {
 		return r.ledgerFailed(fmt.Errorf("note who is off topics: %w", err))
 	}

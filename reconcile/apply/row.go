@@ -103,7 +103,8 @@ func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
 	}
-	if !r.s.WithdrawsEarly() { // else that is done
+	early := r.s.WithdrawsEarly() // that is done
+	if !early {
 		if err := (never{r}).apply(ctx); err != nil || r.gone || r.stranger {
 			return err
 		}
@@ -111,7 +112,7 @@ func (r *row) send(ctx context.Context) error {
 	if err := (membership{r}).settleFirst(ctx); err != nil || r.gone {
 		return err
 	}
-	if !r.s.WithdrawsEarly() { // else that is done
+	if !early {
 		if err := (withdrawal{r}).removeTopics(ctx); err != nil || r.gone || r.s.Only {
 			return err
 		}
