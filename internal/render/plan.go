@@ -201,6 +201,12 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if m.Unclear > 0 {
 		add("unclear", "%6d neither yes nor no: nobody is added or removed because of what is unclear", m.Unclear)
 	}
+	if m.OptedOut > 0 {
+		add("opt-outs", "%6d to opt out of everything, for good: no mail may go to them (by links, which take nothing of the key's budget)", m.OptedOut)
+	}
+	if p.Sought > 0 {
+		add("never mail", "%6d without a contact: none is created; one that Owlat has is opted out", p.Sought)
+	}
 	if most.Events > 0 {
 		add("events", "%6s to send", between(least.Events, most.Events))
 	}
@@ -226,7 +232,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if why := p.Spoiled(); why != "" {
 		lines = append(lines, "  a run would end with exit code 3: "+why)
 	}
-	return append(lines, guardLines(p, sync.Guards)...)
+	return append(lines, guardLines(p, sync.Guards, sync.Suppressed.Column != "")...)
 }
 
 // mayExist says how many of the rows to create may have a contact already.
@@ -274,7 +280,7 @@ func lasts(p owlatsync.Summary) string {
 }
 
 // guardLines says which guards would hold a run, or else their limits.
-func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
+func guardLines(p owlatsync.Summary, g reconcile.Guards, suppresses bool) []string {
 	hits := g.Hits(p)
 	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {
 		return []string{"  a run asks first, or needs --yes: " + hits[0].Reason}
@@ -288,6 +294,9 @@ func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 	}
 	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates), "creates " + limitWords(g.Creates),
 		"topic adds " + limitWords(g.TopicAdds)}
+	if suppresses {
+		limits = append(limits, "opt-outs "+limitWords(g.OptOuts))
+	}
 	if !g.EmptySource {
 		limits = append(limits, "a source without rows")
 	}

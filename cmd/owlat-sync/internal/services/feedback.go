@@ -18,6 +18,7 @@ import (
 	"owlatsync/internal/setup"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
+	"owlatsync/reconcile"
 )
 
 // feedbackFlags say which feedback to list.
