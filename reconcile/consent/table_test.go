@@ -34,6 +34,7 @@ var cases = []struct {
 	{"a person who left stays off", Case{Yes, OptedOut, Facts{NewContact: true, HasColumn: true, AddExisting: true, HasContact: true}}, DoNothing, ""},
 
 	{"a no that a write-back wrote", Case{No, OptedOut, Facts{HasColumn: true, AddExisting: true, HasContact: true, WrittenBack: true}}, DoNothing, ledger.MemberOut},
+	{"no mail may go to a person who was there", Case{No, NotKnown, Facts{HasContact: true, NeverMail: true}}, Remove, ledger.MemberUnknown},
 	{"a no of a contact that was there, existing: add", Case{No, Nothing, Facts{HasColumn: true, AddExisting: true, HasContact: true}}, Remove, ledger.MemberUnknown},
 	{"a no of a contact that was there", Case{No, Nothing, Facts{HasColumn: true, HasContact: true}}, DoNothing, ledger.MemberUnknown},
 	{"a member withdraws", Case{No, Added, Facts{HasColumn: true, HasContact: true}}, Remove, ""},
