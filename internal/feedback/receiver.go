@@ -17,7 +17,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/owlat"
-	"owlatsync/reconcile"
+	"owlatsync/reconcile/bar"
 )
 
 // Mailbox is what a Receiver needs of the ledger.
@@ -121,7 +121,7 @@ func (r *Receiver) mute(ctx context.Context, news *ledger.News) error {
 	if err != nil {
 		return err
 	}
-	if reconcile.IsEcho(&news.Feedback, found[contact]) {
+	if bar.IsEcho(&news.Feedback, found[contact]) {
 		news.Deliveries = nil
 	}
 	return nil

@@ -5,11 +5,11 @@ import (
 	"fmt"
 
 	"owlatsync/owlat"
-	"owlatsync/reconcile"
+	"owlatsync/reconcile/bar"
 )
 
 // OptOut returns the job that sees to it that no mail goes to people any more. Repeating it changes nothing.
-func OptOut(bars *reconcile.Bars) Job {
+func OptOut(bars *bar.Bars) Job {
 	return Job{Name: "optout", Send: func(ctx context.Context, c *owlat.Client, e Entry) Result {
 		became, err := bars.Bar(ctx, c, e.Contact)
 		return Result{Outcome: became, Err: err}
@@ -26,7 +26,7 @@ type Survey struct {
 }
 
 // SurveyOf looks up the entries that the journal, which may be nil, does not have as done.
-func SurveyOf(ctx context.Context, bars *reconcile.Bars, entries []Entry, journal *Journal) (s Survey, err error) {
+func SurveyOf(ctx context.Context, bars *bar.Bars, entries []Entry, journal *Journal) (s Survey, err error) {
 	for _, e := range entries {
 		if journal.of(e) == done {
 			continue

@@ -54,11 +54,6 @@ func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppressio
 		return nil
 	}
 	return m.update(ctx, "record suppressions in ledger", server.Durable, func(t *tx) error {
-		for _, s := range suppressions {
-			if err := s.Check(); err != nil {
-				return err
-			}
-		}
 		return heard.Suppress(t, suppressions)
 	})
 }

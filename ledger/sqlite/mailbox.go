@@ -52,28 +52,13 @@ func (m mailbox) LastFeedback(ctx context.Context) (time.Time, error) {
 
 // Suppress implements ledger.Mailbox.
 func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
-	const doing = "record suppressions in ledger"
-	for _, s := range suppressions {
-		if err := s.Check(); err != nil {
-			return fmt.Errorf("%s: %w", doing, err)
-		}
-	}
 	if len(suppressions) == 0 {
 		return nil
 	}
-	err := m.share(ctx, nil, func(t *tx) error {
-		for _, s := range suppressions {
-			if err := heard.Suppress(t.Tx, s); err != nil {
-				return err
-			}
-		}
+	return m.update(ctx, "record suppressions in ledger", dbfile.Durable, func(t *tx) error {
 		t.acts, t.closes = true, true
-		return nil
+		return heard.Suppress(t.Tx, suppressions...)
 	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
-	}
-	return nil
 }
 
 // Lift implements ledger.Mailbox.

@@ -310,7 +310,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			records[i].Note = s.Reason
 		}
 	}
-	err := a.suppress(ctx, barred...)
+	err := barring{a}.suppress(ctx, barred...)
 	if err == nil {
 		err = a.record(ctx, records...)
 	}

@@ -138,7 +138,7 @@ func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 }
 
 // barred says why no mail may go to the contact or its address; empty: it may.
-func (r *row) barred(ctx context.Context) (ledger.SuppressionReason, error) {
+func (r membership) barred(ctx context.Context) (ledger.SuppressionReason, error) {
 	found, err := r.Ledger.Suppressions(ctx, []string{r.e.Email, r.e.ContactID})
 	if err != nil {
 		return "", r.readFailed(err)

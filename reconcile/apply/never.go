@@ -56,7 +56,7 @@ func (r never) optOut(ctx context.Context) error {
 	if !r.s.Never {
 		return nil
 	}
-	if err := r.suppress(ctx, bars(r.e, r.Ledger.Now())...); err != nil {
+	if err := (barring{r.run}).suppress(ctx, bars(r.e, r.Ledger.Now())...); err != nil {
 		return err
 	}
 	if !r.s.OptsOut() {
@@ -91,7 +91,7 @@ func (r never) send(ctx context.Context) (ended int, err error) {
 	err = r.call(ctx, once(func(ctx context.Context) error {
 		earliest, _, _ := r.owlatTime()
 		about := ledger.Suppression{Email: r.e.ContactID, Reason: ledger.NeverMail, At: r.Ledger.Now(), Sent: earliest}
-		return r.suppress(ctx, about)
+		return (barring{r.run}).suppress(ctx, about)
 	}), func(ctx context.Context) (err error) {
 		ended, err = r.Links.OptOut(ctx, r.client, r.e.ContactID)
 		return err
@@ -117,7 +117,7 @@ func (r never) told(ctx context.Context) error {
 	if err := r.siblings(ctx, at); err != nil {
 		return err
 	}
-	if err := r.suppress(ctx, ledger.Suppression{Email: r.e.ContactID, Reason: ledger.NeverMail, At: r.Ledger.Now(), Told: at}); err != nil {
+	if err := (barring{r.run}).suppress(ctx, ledger.Suppression{Email: r.e.ContactID, Reason: ledger.NeverMail, At: r.Ledger.Now(), Told: at}); err != nil {
 		return err
 	}
 	for i := range r.e.Memberships {
@@ -168,7 +168,7 @@ func (r never) inherit(ctx context.Context, contact string) error {
 		return r.readFailed(err)
 	}
 	if was := found[r.e.ContactID]; was.Reason.Asked() {
-		return r.suppress(ctx, ledger.Suppression{Email: contact, Reason: was.Reason, At: was.At})
+		return (barring{r.run}).suppress(ctx, ledger.Suppression{Email: contact, Reason: was.Reason, At: was.At})
 	}
 	return nil
 }
@@ -186,8 +186,11 @@ func bars(e *ledger.Entry, now time.Time) (both []ledger.Suppression) {
 	return both
 }
 
+// barring records to whom no mail may go.
+type barring struct{ *run }
+
 // suppress records suppressions. If that fails, it ends the run.
-func (a *run) suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
+func (a barring) suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
 	if len(suppressions) == 0 {
 		return nil
 	}

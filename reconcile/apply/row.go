@@ -71,7 +71,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 		if err == nil {
 			err = r.flush(ctx)
 		}
-		r.early(ctx, err)
+		setback{r}.early(ctx, err)
 		return
 	}
 	// A look that fails leaves doubts about adds open, and the withdrawal does not wait for it.
@@ -80,22 +80,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 	if err == nil {
 		err = r.flush(ctx)
 	}
-	r.early(ctx, err)
-}
-
-// early keeps what became of the part of a step that comes before its turn.
-func (r *row) early(ctx context.Context, err error) {
-	if err == nil {
-		r.health(nil)
-		r.mu.Lock()
-		r.run.movedAt[r.s.Row.Key] = r.movedAt
-		r.mu.Unlock()
-		return
-	}
-	f, _ := setback{r}.keepFailure(ctx, err)
-	r.mu.Lock()
-	r.withdrawn[r.s.Row.Key] = f
-	r.mu.Unlock()
+	setback{r}.early(ctx, err)
 }
 
 // send sends what the step needs: first withdrawals, then the contact, then consents and events.

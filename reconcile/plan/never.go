@@ -39,3 +39,17 @@ func idle(s *step.Step, had *ledger.Entry) bool {
 	return s.Never && had != nil && had.Departed == "" && len(s.Changes) == 0 && s.Pending() == 0 &&
 		had.Fingerprint == step.Untold(s.Row.Fingerprint)
 }
+
+// idles ends a row for which nothing is to be done, although Owlat was not told that no mail may go to its person. Had is its entry.
+func (p withdrawing) idles(r *step.Row, s *step.Step, had *ledger.Entry) bool {
+	switch {
+	case !idle(s, had):
+		return false
+	case s.Outcome == owlatsync.Skipped:
+		p.endAs(s.Decision(), ledger.CategoryNeverMail)
+	default:
+		p.scan.InStep(r)
+		p.unchanged()
+	}
+	return true
+}

@@ -241,13 +241,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	if s.Only {
 		return p.add(s)
 	}
-	if had := k.entry; idle(s, had) {
-		if s.Outcome != owlatsync.Skipped {
-			p.scan.InStep(r)
-			p.unchanged()
-			return nil
-		}
-		p.endAs(s.Decision(), ledger.CategoryNeverMail)
+	if (withdrawing{p}).idles(r, s, k.entry) {
 		return nil
 	}
 	s.Awaits, s.After = k.awaits, k.left

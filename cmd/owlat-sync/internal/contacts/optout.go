@@ -18,7 +18,7 @@ import (
 	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
 	"owlatsync/ledger"
-	"owlatsync/reconcile"
+	"owlatsync/reconcile/bar"
 )
 
 // NewOptoutCmd returns the command "optout", which sees to it that no mail goes to people any more.
@@ -87,7 +87,7 @@ func optout(a *program.App, cmd *cobra.Command, args []string, from *listFlags) 
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	bars := &reconcile.Bars{Ledger: l, Links: client, Topics: topicsOf(cfg)}
+	bars := &bar.Bars{Ledger: l, Links: client, Topics: topicsOf(cfg)}
 	t := &listTale{App: a, flags: from, job: list.OptOut(bars), advise: func(err error) error { return setup.Advise(err, cfg.Owlat) },
 		open: func() (*setup.Outside, error) {
 			return setup.OpenOutside(cmd.Context(), a.Opener(), cfg, cmd.CommandPath(), false)

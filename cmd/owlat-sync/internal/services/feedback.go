@@ -18,7 +18,7 @@ import (
 	"owlatsync/internal/setup"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
-	"owlatsync/reconcile"
+	"owlatsync/reconcile/bar"
 )
 
 // feedbackFlags say which feedback to list.
@@ -167,7 +167,7 @@ func lift(ctx context.Context, a *program.App, address string) error {
 				return err
 			}
 		}
-		was, err := reconcile.Lift(ctx, l, address)
+		was, err := bar.Lift(ctx, l, address)
 		if was && err == nil {
 			a.Note(ctx, l, ledger.AuditLine{What: ledger.DeedLiftSuppression})
 		}

@@ -84,10 +84,13 @@ func micros(t time.Time) *int64 {
 	return new(t.UnixMicro())
 }
 
-// Suppress keeps suppressions, together with those that are known.
+// Suppress keeps suppressions, together with those that are known. It fails if one is incomplete.
 func Suppress(t pgrow.Tx, suppressions []ledger.Suppression) error {
 	together := make(map[string]ledger.Suppression, len(suppressions))
 	for _, s := range suppressions {
+		if err := s.Check(); err != nil {
+			return err
+		}
 		together[s.Email] = s.With(together[s.Email])
 	}
 	return putSuppressions(t, upsertSuppressions, slices.Collect(maps.Values(together)))

@@ -44,9 +44,17 @@ func AddSuppression(t dbfile.Tx, s ledger.Suppression) error {
 	return putSuppression(t, insertSuppression, s)
 }
 
-// Suppress keeps a suppression, together with one that is known.
-func Suppress(t dbfile.Tx, s ledger.Suppression) error {
-	return putSuppression(t, upsertSuppression, s)
+// Suppress keeps suppressions, together with those that are known. It fails for one that is incomplete.
+func Suppress(t dbfile.Tx, suppressions ...ledger.Suppression) error {
+	for _, s := range suppressions {
+		if err := s.Check(); err != nil {
+			return err
+		}
+		if err := putSuppression(t, upsertSuppression, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func putSuppression(t dbfile.Tx, statement string, s ledger.Suppression) error {

@@ -1,4 +1,5 @@
-package reconcile
+// Package bar sees to it that no mail goes to people any more, at somebody's word and beside runs.
+package bar
 
 import (
 	"cmp"
@@ -17,10 +18,10 @@ import (
 
 // What became of a person who was barred.
 const (
-	BarredNow    = "opted out"
-	BarredBefore = "opted out before"
-	BarredHere   = "suppressed, not in Owlat"
-	BarredTopics = "taken off the topics"
+	Now    = "opted out"
+	Before = "opted out before"
+	Here   = "suppressed, not in Owlat"
+	Topics = "taken off the topics"
 )
 
 // Bars sends people nothing any more, at somebody's word and beside runs: the ledger suppresses their address and their contact, so that no
@@ -72,7 +73,7 @@ func (b *Bars) Bar(ctx context.Context, api *owlat.Client, whom string) (became 
 		return "", err
 	}
 	if is.Told {
-		return BarredBefore, nil
+		return Before, nil
 	}
 	contact := is.Contact
 	for looked := false; ; looked = true {
@@ -80,7 +81,7 @@ func (b *Bars) Bar(ctx context.Context, api *owlat.Client, whom string) (became 
 			found, err := remote.Find(ctx, api, whom)
 			switch {
 			case remote.IsGone(err):
-				return BarredHere, nil
+				return Here, nil
 			case err != nil:
 				return "", err
 			}
@@ -146,7 +147,7 @@ func (b *Bars) send(ctx context.Context, api *owlat.Client, contact string) (end
 // told records what Owlat has confirmed.
 func (b *Bars) told(ctx context.Context, contact string) (became string, err error) {
 	if !b.Links.Preferences.Configured() {
-		return BarredTopics, nil
+		return Topics, nil
 	}
 	ctx = context.WithoutCancel(ctx)
 	_, at, _ := remote.There(b.Links, b.Ledger, b.Ledger.Now())
@@ -157,7 +158,7 @@ func (b *Bars) told(ctx context.Context, contact string) (became string, err err
 	if err := b.Ledger.NoteOptOuts(ctx, consent.Ended(sharers, contact, at)...); err != nil {
 		return "", err
 	}
-	return BarredNow, b.Ledger.Suppress(ctx, ledger.Suppression{Email: contact, Reason: ledger.Listed, At: b.Ledger.Now(), Told: at})
+	return Now, b.Ledger.Suppress(ctx, ledger.Suppression{Email: contact, Reason: ledger.Listed, At: b.Ledger.Now(), Told: at})
 }
 
 // Lifter is what Lift needs of a ledger.
@@ -197,3 +198,5 @@ func IsEcho(f *ledger.Feedback, s ledger.Suppression) bool {
 	}
 	return s.Told.IsZero() || !f.At.After(cmp.Or(s.Told, s.Sent).Add(echoSlack))
 }
+
+func readLedger(err error) error { return fmt.Errorf("read the ledger: %w", err) }
