@@ -44,6 +44,8 @@ type Report struct {
 	Seconds     float64          `json:"seconds"`
 	Reading     *Reading         `json:"reading,omitempty"` // nil if the source does not know when its rows changed
 	Topics      []NamedTopic     `json:"topics,omitempty"`  // those that the configuration names
+	// UnsureRead says that the memberships of all adds that are unsure have been read: no later run need look for such adds.
+	UnsureRead bool `json:"unsure_read,omitempty"`
 }
 
 // NamedTopic is a topic that the configuration knows by its name, with the id that the name stood for.

@@ -36,16 +36,20 @@ type Summary struct {
 	SetBack     bool             `json:"set_back,omitempty"`
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
-	Events      int              `json:"events"`    // events to be sent
-	Requests    int              `json:"requests"`  // writes to be sent, if no contact that is to be created exists
-	Lookups     int              `json:"lookups"`   // requests spent on looking up single contacts before the plan was made
-	Duration    time.Duration    `json:"duration"`  // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing and the look-ups that its run needs
-	Longest     time.Duration    `json:"longest"`   // time that Most.Requests take, counted like Duration
-	MayExist    int              `json:"may_exist"` // rows of Outcomes[Created] whose contact may exist already: then it is adopted
-	Least       Ends             `json:"least"`     // the least that is sent if nothing fails
-	Most        Ends             `json:"most"`      // the most; it differs from Least only where contacts may exist already
-	Adoption    Adoption         `json:"adoption"`
-	Reading     *Reading         `json:"reading,omitempty"` // nil: the source does not know when its rows changed, so all are always read
+	Events      int              `json:"events"`   // events to be sent
+	Requests    int              `json:"requests"` // writes to be sent, if no contact that is to be created exists
+	Lookups     int              `json:"lookups"`  // requests spent on looking up single contacts before the plan was made
+	Duration    time.Duration    `json:"duration"` // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing and the look-ups that its run needs
+	Longest     time.Duration    `json:"longest"`  // time that Most.Requests take, counted like Duration
+	// Links are the memberships to be read with the unsubscribe secret, which takes nothing of the budget, and LinksLast is how long that takes at
+	// the pace for it. It goes on beside the Requests.
+	Links     int           `json:"links,omitempty"`
+	LinksLast time.Duration `json:"links_last,omitempty"`
+	MayExist  int           `json:"may_exist"` // rows of Outcomes[Created] whose contact may exist already: then it is adopted
+	Least     Ends          `json:"least"`     // the least that is sent if nothing fails
+	Most      Ends          `json:"most"`      // the most; it differs from Least only where contacts may exist already
+	Adoption  Adoption      `json:"adoption"`
+	Reading   *Reading      `json:"reading,omitempty"` // nil: the source does not know when its rows changed, so all are always read
 }
 
 // Ends is one end of what a plan sends.

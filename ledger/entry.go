@@ -92,6 +92,13 @@ func (e *Entry) Membership(topic string) *Membership {
 	return nil
 }
 
+// Unread reports whether an add of the entry is unsure and nobody has read whether the contact is on the topic.
+func (e *Entry) Unread() bool {
+	return e != nil && e.ContactID != "" && e.Origin != OriginGone && slices.ContainsFunc(e.Memberships, func(m Membership) bool {
+		return m.State == MemberUnsure && m.Off.IsZero()
+	})
+}
+
 // Membership is what the ledger knows about one row and one topic.
 type Membership struct {
 	Topic   string          `json:"topic"`
@@ -107,6 +114,9 @@ type Membership struct {
 	Pending time.Time `json:"pending,omitzero"`
 	// Unmailed says that Owlat was already waiting for the person when it answered the latest add, so that it sent no mail.
 	Unmailed bool `json:"unmailed,omitempty"`
+	// Off is when a reading of the memberships showed that the contact is not on the topic, of an add that is unsure: it was lost, or the
+	// person has left since. Zero: nobody has read it. It says nothing of other states.
+	Off time.Time `json:"off,omitzero"`
 }
 
 // MembershipState tells what was done about a membership.

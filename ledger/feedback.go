@@ -103,7 +103,7 @@ type Mailbox interface {
 	// Feedbacks returns the latest feedback, newest first; an empty event or person (an address or a contact's id) means all, a
 	// limit below 1 no limit. Before is a number below which to go on; 0: from the newest.
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]Feedback, error)
-	// LastFeedback returns when the latest feedback came, zero if none ever did.
+	// LastFeedback returns when the latest webhook came, zero if none ever did. What was found by reading does not count.
 	LastFeedback(ctx context.Context) (time.Time, error)
 	// Suppress durably records suppressions, all or none. Of several of one address, or of one contact, that counts which outweighs the
 	// others, with the latest Sent and the latest Told of all.

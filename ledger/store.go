@@ -109,6 +109,9 @@ type Journal interface {
 	Runs(ctx context.Context, sync string, limit int) ([]Run, error)
 	// RunsBefore returns the latest runs of the sync whose numbers are smaller, as Runs does. Its time grows only with what it returns.
 	RunsBefore(ctx context.Context, sync string, number int64, limit int) ([]Run, error)
+	// RunsSince returns the first runs of the sync that ended at the time or later, by their ends and then their numbers, without those of ModePlan. A limit below 1
+	// means all. Its time grows only with what it returns.
+	RunsSince(ctx context.Context, sync string, ended time.Time, limit int) ([]Run, error)
 	// Briefs returns what plots need of the sync's latest runs that have begun, newest first, without those of ModePlan: of those that ended
 	// at the time or later, or have no end and were heard of at the time or later. A limit below 1 means all. Its time grows with what it returns, and
 	// little with what else the records of the runs hold.

@@ -24,6 +24,7 @@ func (m *model) checkRun(log *runLog, spec *runSpec) {
 	m.checkGuards(log, spec)
 	m.checkPart(log, spec)
 	m.checkCounts(log)
+	m.checkLinks(log)
 	if log.fuse.kind == killed {
 		return
 	}
@@ -294,6 +295,9 @@ func (m *model) grounds(log *runLog, r owlattest.Return) bool {
 		}
 	}
 	heard := m.knew(r.Added)
+	if read := m.readLeft(log, r.Added); read.After(heard) {
+		heard = read
+	}
 	for _, i := range log.rowsFor(r.Added.ContactID, r.Added.Email) {
 		row := log.rows[i]
 		if row.Consents[at] != owlatsync.Yes || !log.read(log.people[i]) {

@@ -15,6 +15,7 @@ type departure struct {
 	at      time.Time
 	tick    int
 	traced  bool // it moved the contact's updatedAt: it was on a topic
+	topics  []string
 }
 
 // look is that a run has read a contact by its id or address.

@@ -81,6 +81,7 @@ func (m *model) checkCounts(log *runLog) {
 			}
 		}
 	}
+	added += m.foundOn(log)
 	if got := log.report.Memberships; got.Added != added || got.Pending < mailed || got.Pending > waiting {
 		m.fail("the report counts %d adds, %d of them pending; Owlat has confirmed %d, and waits for %d, of whom it has mailed %d", got.Added, got.Pending,
 			added, waiting, mailed)

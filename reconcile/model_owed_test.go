@@ -84,7 +84,9 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, 
 		m.checkNo(log, i, topic, c)
 		return
 	}
-	if x := e.Membership(id); member || m.excused(toldUnsure, x != nil && x.State == ledger.MemberUnsure) {
+	x := e.Membership(id)
+	unsure := x != nil && x.State == ledger.MemberUnsure
+	if member || m.excused(toldOff, unsure && !x.Off.IsZero()) || m.excused(toldUnsure, unsure && x.Off.IsZero()) {
 		return
 	}
 	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) &&
@@ -92,7 +94,7 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, 
 		m.fail("row %d consents to topic %d again, and the contact %s that was taken off it in between is not back", i+1, topic, c.ID)
 		return
 	}
-	if since := m.owed(log, i, at, topic, e, c); since >= 0 && out < since {
+	if since := m.owed(log, i, at, topic, e, c); since >= 0 && out < since && !m.excused(leftAll, m.leftEverything(e, x)) {
 		m.fail("row %d consents to topic %d, and its contact %s was never put there", i+1, topic, c.ID)
 	}
 }

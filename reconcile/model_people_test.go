@@ -88,7 +88,8 @@ func (m *model) leaves(c owlattest.ContactState, topic string, roll uint64) (wha
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ticks++
-	m.lefts = append(m.lefts, departure{contact: c.ID, at: time.Now(), tick: m.ticks, traced: len(c.Topics) > 0})
+	gone := slices.DeleteFunc(slices.Clone(c.Topics), func(t string) bool { return topic != "" && t != topic })
+	m.lefts = append(m.lefts, departure{contact: c.ID, at: time.Now(), tick: m.ticks, traced: len(c.Topics) > 0, topics: gone})
 	if roll%4 < 2 {
 		return what
 	}
@@ -205,6 +206,9 @@ func (t visitedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if before, ref := path.Split(req.URL.Path); req.Method == http.MethodGet && err == nil && resp.StatusCode == http.StatusOK && strings.HasSuffix(before, "/contacts/") {
 		t.looked(ref)
+	}
+	if about := readBy(req.Method, req.URL.Path); about != "" && err == nil && resp.StatusCode == http.StatusOK {
+		t.hasRead(about)
 	}
 	if topic != "" && err == nil && resp.StatusCode == http.StatusTooManyRequests {
 		t.mu.Lock()

@@ -156,6 +156,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	}
 	m.must(m.server.InjectFaults(spec.faults...))
 	e, client := m.engine(f)
+	log.reads = m.linked && len(spec.faults) == 0
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
 	if spec.fresh > 0 {
@@ -221,6 +222,8 @@ func (m *model) tellRun(log *runLog) {
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s %s %s -> %d", what.Time.Format("15:04:05.000"), what.Method, what.Path, strings.TrimSpace(string(what.Body)), what.status))
 		case progress.RowDone:
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s: %s %s %s %v", what.Position, what.Key, what.Outcome, what.Category, what.Reason, what.Changes))
+		case linkRead:
+			m.trace = append(m.trace, fmt.Sprintf("    memberships of %.6s are read -> %d", what.contact, what.status))
 		case string:
 			m.trace = append(m.trace, "    "+what)
 		case progress.Planned:

@@ -25,9 +25,9 @@ const (
 	// soakVariable lets TestModel go on for that long, such as 2h.
 	soakVariable = "OWLATSYNC_SOAK"
 
-	histories         = 600 // with the ledger in memory
-	sqliteHistories   = 30  // with the ledger in a file
-	postgresHistories = 12  // with the ledger in PostgreSQL
+	histories         = 300 // with the ledger in memory
+	sqliteHistories   = 16  // with the ledger in a file
+	postgresHistories = 8   // with the ledger in PostgreSQL
 	shortly           = 10  // what these are divided by with -short
 
 	// firstSeed is where the histories begin that are played without being asked for others: always the same, so that a failure

@@ -78,6 +78,7 @@ type runLog struct {
 	before      []*ledger.Entry
 	part        owlatsync.Part
 	full        bool // the part is all
+	reads       bool // memberships can be read, and nothing goes wrong with that
 	setBack     bool // the ledger is older than what was done
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
@@ -158,6 +159,9 @@ type model struct {
 	doubtful bool // adds of unknown outcome have not used a consent
 	lefts    []departure
 	looks    []look
+	reads    []look // of memberships
+	links    links
+	linked   bool              // the run under way has a secret that is not refused
 	still    []owlattest.Entry // the history, while nothing happens
 	ticks    int               // orders told, sent, lefts and looks
 	counts   map[string]int    // what happened how often
@@ -170,7 +174,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m := &model{
 		t: t, h: h, r: r, folder: folder,
 		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string), heirs: make(map[string]string),
-		counts: make(map[string]int), limiter: r.IntN(10) == 0,
+		counts: make(map[string]int), limiter: r.IntN(10) == 0, links: linksOf(h.seed),
 	}
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
 	m.key, m.other = m.server.AddKey(), m.server.AddKey()
@@ -187,12 +191,13 @@ func newModel(t *testing.T, h *history, folder string) *model {
 		m.syncs = append(m.syncs, m.newSync(i, name))
 	}
 	m.count(fmt.Sprintf("histories with %d syncs", len(m.syncs)))
+	m.count("histories " + string(m.links))
 	for _, s := range m.syncs {
 		m.count(fmt.Sprintf("syncs with on_missing %s", s.OnMissing))
 		m.count(fmt.Sprintf("syncs with events: %v", len(s.Events) > 0))
 		m.count(fmt.Sprintf("syncs that read changes: %v", s.FullEvery > 0))
 	}
-	m.tell("%d syncs, %d topics, %d workers, limiter %v", len(m.syncs), len(m.topics), h.workers, m.limiter)
+	m.tell("%d syncs, %d topics, %d workers, limiter %v, %s", len(m.syncs), len(m.topics), h.workers, m.limiter, m.links)
 	for _, s := range m.syncs {
 		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, key is address %v, all rows every %v, guards %+v, %d events", s.Name,
 			m.topicNames(&s.Sync), s.OnMissing, s.OnRemoteDelete, s.Nulls, s.KeyIsAddress, s.FullEvery, s.Guards, len(s.Events))
@@ -374,6 +379,7 @@ func (m *model) engine(f *fuse) (*reconcile.Engine, *owlat.Client) {
 	if !m.limiter {
 		options = append(options, owlat.WithoutLimiter())
 	}
+	options = append(options, m.linking()...)
 	client, err := owlat.NewClient("https://owlat.example/base", m.key, options...)
 	m.must(err)
 	memory := 0 // the whole plan fits in
@@ -528,6 +534,10 @@ func (m *model) sourceChanged() {
 func (m *model) answered(r owlattest.Request, status int) {
 	run := m.running
 	if run == nil {
+		return
+	}
+	if about := readBy(r.Method, r.Path); about != "" {
+		run.note(linkRead{about, status})
 		return
 	}
 	contact := ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -94,7 +95,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	defer w.seat.leave()
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: unseated{w.asker(), &w.seat}, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
-		Clock: w.there, Adopted: true, Partial: !part.Whole(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
+		Clock: w.there, Adopted: true, Partial: !part.Whole(), Links: w.links.Able(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
 	}
 	if w.reading.times > 1 { // later stretches of a run try no row again that has failed in it
 		needs.Tried = w.run.Started
@@ -123,6 +124,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	p, err := planner.Make(ctx, scanned, err)
 	p.Summary.Lookups = w.counter.Counts().Total - before - p.Summary.Adoption.Requests
 	p.Summary.Duration, p.Summary.Longest = w.client.Estimate(p.Summary.Requests), w.client.Estimate(p.Summary.Most.Requests)
+	p.Summary.LinksLast = time.Duration(float64(p.Summary.Links) / w.client.Preferences.Rate() * float64(time.Second))
 	return p, err
 }
 

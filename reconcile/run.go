@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync"
@@ -42,6 +43,7 @@ type work struct {
 	run      ledger.Run
 	soFar    apply.SoFar // what the stretches of the run have in common
 
+	read      bool              // no add of earlier runs is unsure and unread
 	settled   bool              // the doubts of earlier runs were looked up
 	unsettled map[string]string // why rows wait whose doubts could not be settled, by their keys and addresses
 }
@@ -147,6 +149,7 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	w.tell.Stage(ledger.StageEnding)
 	w.tell.Complete()
 	r.Report = w.tell.Report()
+	r.Report.UnsureRead = w.read && w.links.Able() && !w.soFar.Unread()
 	r.Finished = w.engine.ledger.Now()
 	r.Heartbeat = r.Finished
 	r.Status, r.Message = status(ctx, workErr, r.Report)
@@ -215,6 +218,9 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	if err := (looking{w}).again(locked, o.Full, record); err != nil {
 		return ending, err
 	}
+	if err := (looking{w}).unsure(locked, o.Full, record); err != nil {
+		return ending, err
+	}
 	return w.stretches(ctx, o, approved)
 }
 
@@ -241,6 +247,37 @@ func (w looking) again(ctx context.Context, asked bool, record func(ledger.Recor
 	if !asked && errors.Is(err, owlat.ErrForbidden) {
 		return nil // a key without contacts:read cannot look; what the ledger no longer knows is sent again
 	}
+	return err
+}
+
+// fewRuns is among how many runs of a sync there is one that has begun: of those asked for, few wait at a time.
+const fewRuns = 5
+
+// unsure finds out about adds that earlier runs could not. Which there are is looked for only after a run that did not read all of them,
+// such as one without the unsubscribe secret.
+func (w looking) unsure(ctx context.Context, asked bool, record func(ledger.Record) error) error {
+	if !w.links.Able() {
+		return nil
+	}
+	state, err := w.reader.SyncState(ctx, w.sync.Name)
+	if err != nil {
+		return readLedger(err)
+	}
+	runs, err := w.engine.ledger.Runs(ctx, w.sync.Name, fewRuns)
+	if err != nil {
+		return readLedger(err)
+	}
+	runs = slices.DeleteFunc(runs, func(r ledger.Run) bool { return r.ID == w.run.ID || r.Status == ledger.StatusQueued })
+	if w.read = !asked && state.SetBack.IsZero() && len(runs) > 0 && runs[0].Report != nil && runs[0].Report.UnsureRead; w.read {
+		return nil
+	}
+	w.seat.leave()
+	w.read, err = w.asker().Unsure(ctx, w.links, func(r ledger.Record) error {
+		if r.Event == ask.TopicFound {
+			w.tell.Memberships(owlatsync.MembershipCounts{Added: 1})
+		}
+		return record(r)
+	})
 	return err
 }
 

@@ -59,8 +59,12 @@ func Troubles(e *ledger.Entry, sync string, now time.Time) []Trouble {
 				Reason: step.ReasonUnconfirmed(m.Topic, m.Pending, m.At), Parked: true})
 		}
 		if m.State == ledger.MemberUnsure {
+			reason := fmt.Sprintf("it is not known whether the contact was put on topic %s; it is not added again", m.Topic)
+			if !m.Off.IsZero() {
+				reason = fmt.Sprintf("the contact is not on topic %s: an add was lost, or the person has left since; it is not added again", m.Topic)
+			}
 			out = append(out, Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "topic", Category: ledger.CategoryUnsure, Attempts: 1, First: m.At, Last: m.At,
-				Reason: fmt.Sprintf("it is not known whether the contact was put on topic %s; it is not added again", m.Topic), Parked: true})
+				Reason: reason, Parked: true})
 		}
 	}
 	return out

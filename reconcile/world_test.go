@@ -2,10 +2,13 @@ package reconcile_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"maps"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,9 +105,36 @@ func newWorld(t testing.TB, topics ...reconcile.Topic) *world {
 	return w
 }
 
+// newLedger is the file of a ledger in which nothing is yet. To copy it takes a small part of the time that making it does.
+var newLedger = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "ledger-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	file := filepath.Join(folder, "ledger.db")
+	l, err := sqlite.Open(context.Background(), "sqlite", file)
+	if err == nil {
+		err = l.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
+
 // open opens the ledger, again after a close.
 func (w *world) open() {
 	w.t.Helper()
+	if _, err := os.Stat(w.path); errors.Is(err, fs.ErrNotExist) {
+		empty, err := newLedger()
+		if err == nil {
+			err = os.WriteFile(w.path, empty, 0o600)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
 	l, err := sqlite.Open(context.Background(), "sqlite", w.path)
 	if err != nil {
 		w.t.Fatal(err)

@@ -15,6 +15,7 @@ type binding struct {
 	email      int
 	fields     [owlatsync.NumContactFields]int
 	fullName   int
+	shapes     *Shapes       // nil: none does anything
 	topics     []int         // unmapped if every row consents
 	words      []*cell.Words // by topic
 	suppressed int           // unmapped if nobody is meant
@@ -65,6 +66,9 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 		return at
 	}
 	b := &binding{columns: columns}
+	if m.Shapes != (Shapes{}) {
+		b.shapes = &m.Shapes
+	}
 	if f, ok := in.(*fileBackend); ok {
 		b.strange = f.strange()
 	}

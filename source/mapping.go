@@ -3,10 +3,11 @@ package source
 import (
 	"errors"
 	"fmt"
-	"owlatsync/source/internal/cell"
 	"slices"
 
 	"owlatsync"
+	"owlatsync/source/internal/cell"
+	"owlatsync/source/internal/refine"
 )
 
 // Mapping says which columns of a source make up a row. Column names match exactly, including letter case.
@@ -21,6 +22,8 @@ type Mapping struct {
 	Fields owlatsync.Texts
 	// FullName names a column with the whole name, of which [owlatsync.SplitName] makes the first and the last name.
 	FullName string
+	// Shapes say what is made of the values of these columns; the zero value leaves them as they are.
+	Shapes Shapes
 
 	// Topics names, for each topic of the sync, the column with the row's consent: a boolean or a bit, one of the numbers 0 and 1,
 	// or one of the texts t, f, true, false, y, n, yes, no, on, off, 1 and 0 in any letter case, with or without blanks around.
@@ -49,6 +52,13 @@ func (w Words) Validate() error {
 	return err
 }
 
+// Shapes say what is made of the values of columns, and Shape what of those of one. Databases take none for the address, because rows
+// are found there by it.
+type (
+	Shapes = refine.Shapes
+	Shape  = refine.Shape
+)
+
 // Property is an event property and the column it comes from.
 type Property struct {
 	Name   string
@@ -56,14 +66,17 @@ type Property struct {
 }
 
 // Validate returns an error for a mapping that is wrong in itself: without an address, with a key column that has no name or is
-// named twice, with a full name beside other names, with words of a consent that contradict each other, are blank or belong to no column, or with an event property
+// named twice, with a full name beside other names, with a shape that contradicts itself or belongs to no column, with words of a consent that contradict each other, are blank or belong to no column, or with an event property
 // that has no name, no column or is mapped twice. The errors are texts for people.
 func (m Mapping) Validate() error {
 	if m.Email == "" {
 		return errors.New("no column is mapped to the email address")
 	}
-	if m.FullName != "" && m.Fields != (owlatsync.Texts{}) {
+	if m.FullName != "" && (m.Fields != owlatsync.Texts{} || slices.ContainsFunc(m.Shapes.Fields[:], func(s Shape) bool { return s.Value != "" })) {
 		return errors.New("the full name makes both names; map no other column to them")
+	}
+	if err := m.Shapes.Validate(m.Email, m.FullName, m.Fields); err != nil {
+		return err
 	}
 	for i, column := range m.Key {
 		if column == "" {

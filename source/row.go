@@ -90,10 +90,16 @@ func (b *binding) read(c cursor) (err error) {
 			return err
 		}
 	}
+	if b.shapes != nil {
+		b.shapes.Take(r)
+	}
 	if b.fullName != unmapped {
 		full, err := b.field(c, b.fullName)
 		if err != nil {
 			return err
+		}
+		if b.shapes != nil {
+			full = b.shapes.FullName.Of(full)
 		}
 		r.Fields[owlatsync.FirstName], r.Fields[owlatsync.LastName] = owlatsync.SplitName(full)
 	}

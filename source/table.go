@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -66,6 +67,9 @@ type column struct {
 func newTable(m Mapping, b backend) (*Table, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("check the mapping: %w", err)
+	}
+	if m.Shapes.Email != (Shape{}) && followerOf(b) != nil {
+		return nil, errors.New("check the mapping: the address must be a column alone, by which rows are found in the database; make it in the query")
 	}
 	return &Table{mapping: m.clone(), backend: b}, nil
 }

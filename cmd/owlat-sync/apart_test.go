@@ -7,9 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // programVariable names the test binary without the race detector, in which alone the tests that kill processes run: with the detector the
@@ -37,6 +40,31 @@ func removePlain() error {
 		return nil
 	}
 	return os.RemoveAll(plainFolder)
+}
+
+// raced are the stories whose programs have the race detector: all that runs several things at once is in one of them. To start a program with it takes three times as
+// long, and the stories start six hundred.
+var raced = []string{
+	"first_sync", "several_syncs", "readme", "unreached", "bad_day", "lists", "dismiss", "spreadsheet", "json", "deployments", "docs-operations",
+}
+
+// inProgram gives a story the program: without the race detector, if it is none of those in raced. "make soak" has it in all.
+func inProgram(env *testscript.Env) error {
+	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
+	if !withRace || slices.Contains(raced, name) || os.Getenv(allVariable) != "" {
+		return nil
+	}
+	return plainly(env)
+}
+
+// plainly has a story find the program without the race detector.
+func plainly(env *testscript.Env) error {
+	program, err := plainProgram()
+	if err != nil {
+		return err
+	}
+	env.Setenv("PATH", filepath.Dir(program)+string(os.PathListSeparator)+env.Getenv("PATH"))
+	return nil
 }
 
 // testApart has the test binary without the race detector run the test, or what of it was asked for.

@@ -76,10 +76,16 @@ syncs:
 		return st
 	}
 	s.until("the run", func() bool { return stats().Total > 20 })
+	brief, err := plainProgram() // for commands that end at once
+	if err != nil {
+		t.Fatal(err)
+	}
 	const held = `another run holds the ledger: run of sync "users"`
 	do := func(code int, says string, args ...string) {
 		t.Helper()
-		out, err := command(t, s.dir, s.env, args...).CombinedOutput()
+		cmd := command(t, s.dir, s.env, args...)
+		cmd.Path = brief
+		out, err := cmd.CombinedOutput()
 		got := 0
 		if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 			got = exit.ExitCode()

@@ -26,6 +26,8 @@ type crashScenario struct {
 	name          string
 	before, after []crashPerson
 	stretches     bool // the run reads its source again after every few requests
+	secret        bool // it reads memberships with the unsubscribe secret
+	halved        bool // another scenario has the other half of the points at which the program is killed
 }
 
 func crashScenarios() []crashScenario {
@@ -40,7 +42,10 @@ func crashScenarios() []crashScenario {
 	}
 	stretches := first
 	stretches.name, stretches.stretches = "stretches", true
-	return []crashScenario{{name: "changes", before: before, after: after}, first, stretches}
+	changes := crashScenario{name: "changes", before: before, after: after, halved: true}
+	read := changes
+	read.name, read.secret = "changes_with_the_secret", true
+	return []crashScenario{changes, read, first, stretches}
 }
 
 func newPerson(kind string, n int) crashPerson {
@@ -132,7 +137,9 @@ func crashCSV(people []crashPerson) []byte {
 
 const eventCreated, eventUpdated = "user_created", "user_updated"
 
-const crashConfig = `owlat: {requests_per_second: 100000}
+const crashSecret = "the secret of the links"
+
+const crashConfig = `owlat: {requests_per_second: 100000, preferences_per_second: 100000%s}
 syncs:
   users:
     source: {dsn: "csv:users.csv"}

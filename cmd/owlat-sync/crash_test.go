@@ -27,8 +27,8 @@ import (
 // chance.
 const crashSlack = 12
 
-// TestCrash kills the program by SIGKILL at every other request of a sync of 60 rows, of a first run, and of one that reads its source again and again, before it takes effect
-// or after it did but before its answer, and before or after every fourth commit of its ledger ("make soak": both at each of all); and at some requests with a ledger in PostgreSQL. Each time a new process takes
+// TestCrash kills the program by SIGKILL at every fourth request of a sync of 60 rows, half of the times with the unsubscribe secret, of a first run, and of one that reads its source again and again, before it takes effect
+// or after it did but before its answer, and before or after every eighth commit of its ledger ("make soak": both at each of all); and at some requests with a ledger in PostgreSQL. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
 //
@@ -56,18 +56,21 @@ func TestCrash(t *testing.T) {
 			// What is recorded after one commit is what is before the next, and much the same is true of requests. Between two requests there
 			// is a commit or two.
 			one := func(n, of int) bool {
+				if scenario.halved && !all && (n/(2*of)%2 == 1) != scenario.secret {
+					return false
+				}
 				return all || when == "before" && n%(2*of) == 1 || when == "after" && n%(2*of) == 1+of
 			}
 			for n := 1; n <= requests; n++ {
-				if one(n, 2) {
+				if one(n, 4) {
 					points = append(points, killPoint{scenario, when, "request", n, false})
 				}
-				if database && n%crashShare == 1 {
+				if database && n%crashShare == 1 && (scenario.secret == (n/crashShare%2 == 1) || !scenario.halved) {
 					points = append(points, killPoint{scenario, when, "request", n, true})
 				}
 			}
 			for n := 1; n <= commits+crashSlack; n++ {
-				if one(n, 4) {
+				if one(n, 8) {
 					points = append(points, killPoint{scenario, when, "commit", n, false})
 				}
 			}
@@ -142,9 +145,13 @@ func (s *station) furnish(scenario crashScenario) {
 	if s.crashStart = s.starts[scenario.name]; s.crashStart != nil {
 		return
 	}
+	secret := ""
+	if scenario.secret {
+		secret = fmt.Sprintf(", unsubscribe_secret: %q", crashSecret)
+	}
 	made, err := s.server.Setup(owlattest.Given{
 		Keys:   map[string]owlattest.GivenKey{"all": {Scopes: owlattest.AllScopes()}},
-		Topics: map[string]owlattest.GivenTopic{"news": {}, "all": {}},
+		Topics: map[string]owlattest.GivenTopic{"news": {}, "all": {}}, UnsubscribeSecret: crashSecret,
 	})
 	if err != nil {
 		s.t.Fatal(err)
@@ -156,7 +163,7 @@ func (s *station) furnish(scenario crashScenario) {
 	if scenario.stretches {
 		fresh = "1ms"
 	}
-	s.write("owlat-sync.yaml", fmt.Appendf(nil, crashConfig, s.news, s.all, fresh))
+	s.write("owlat-sync.yaml", fmt.Appendf(nil, crashConfig, secret, s.news, s.all, fresh))
 	if len(scenario.before) > 0 {
 		s.addToOwlat(func(p crashPerson) bool { return p.adopted && !p.isNew(scenario.before) })
 		s.write("users.csv", crashCSV(scenario.before))

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -77,7 +79,8 @@ func TestDemoOnThePage(t *testing.T) {
 
 // photograph draws docs/page anew: what the demo looks like while a guard holds a run.
 func photograph(t *testing.T, page string) {
-	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
+	guarded := withAccounts(t)
+	for _, v := range testbrowser.Views {
 		p := testbrowser.Open(t, page, v)
 		p.UntilText("waits for approval")
 		p.Screenshot("../../docs/page", "overview")
@@ -85,14 +88,50 @@ func photograph(t *testing.T, page string) {
 		p.Screenshot("../../docs/page", "held")
 		p.Follow(func() { p.Click(`main a[href$="/plan"]`) })
 		p.Screenshot("../../docs/page", "plan")
-		for name, at := range map[string]string{"sync": "/syncs/users", "failures": "/failures", "feedback": "/feedback", "audit": "/audit"} {
+		for name, at := range map[string]string{"sync": "/syncs/users", "failures": "/failures", "feedback": "/feedback", "audit": "/audit", "run": "/runs/3"} {
 			p.Go(page + at)
 			p.Screenshot("../../docs/page", name)
 		}
 		p.Go(page + "/people")
 		p.Click("#word")
 		p.Type("2") // of whom the held plan tells
+		p.Screenshot("../../docs/page", "people")
 		p.Follow(func() { p.Press("Enter") })
 		p.Screenshot("../../docs/page", "person")
-	})
+		p.Go(guarded)
+		p.Screenshot("../../docs/page", "login")
+	}
+}
+
+// withAccounts serves a page to which one must sign in until the test ends, and returns its address.
+func withAccounts(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"people.csv": "id,email\n",
+		"owlat-sync.yaml": `owlat: {url: "http://127.0.0.1:1", api_key: "lm_live_0123456789abcdef0123456789abcdef"}
+serve:
+  listen: 127.0.0.1:0
+  accounts: [{name: ada, role: operator, hash: "argon2id:m=19456,t=2,p=1:AAECAwQFBgcICQoLDA0ODw:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}]
+syncs: {users: {source: {dsn: "csv:people.csv"}, key: id, fields: {email: email}}}
+`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := command(t, folder, nil, "serve", "--json")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	var began struct{ Listen string }
+	if err := json.NewDecoder(out).Decode(&began); err != nil {
+		t.Fatal(err)
+	}
+	return "http://" + began.Listen
 }

@@ -65,7 +65,9 @@ func TestDocumentedCommandsWork(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testscript.Run(t, testscript.Params{Dir: folder, Cmds: storyCommands, Setup: setupWithPort})
+	testscript.Run(t, testscript.Params{Dir: folder, Cmds: storyCommands, Setup: func(env *testscript.Env) error {
+		return errors.Join(setupWithPort(env), inProgram(env))
+	}})
 }
 
 // setupWithPort is setupStory with the variable LISTEN, an address where nobody listens.

@@ -86,6 +86,9 @@ func runSyncs(ctx context.Context, a *program.App, r *runner, failuresPath strin
 		defer func() { err = errors.Join(err, list.Close(r.end.Read())) }()
 	}
 	err = a.WithSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
+		if err := pollFirst(ctx, a, s); err != nil {
+			return err
+		}
 		failed := a.EachSync(s, syncs, func(sync config.Sync) error { return r.run(ctx, a, s, sync) })
 		if len(failed) == 0 {
 			failed = append(failed, r.unmet()...)
@@ -94,6 +97,31 @@ func runSyncs(ctx context.Context, a *program.App, r *runner, failuresPath strin
 	})
 	r.end.End(a.To())
 	return err
+}
+
+// pollFirst looks for people who have left before the runs, if the last round is longer ago than the configuration says. That it fails is told, and
+// keeps no run from going on without it.
+func pollFirst(ctx context.Context, a *program.App, s *setup.Session) error {
+	cfg := s.Config.Feedback
+	if cfg.Every == 0 || s.Config.Owlat.NoKey != nil {
+		return nil
+	}
+	kept, err := s.Ledger.Round(ctx)
+	if err != nil || setup.RoundDue(kept, cfg.Every).After(s.Ledger.Now()) {
+		return err
+	}
+	stop := a.NewSoftStop()
+	defer stop.Disarm()
+	stop.Arm()
+	err = a.Round(ctx, s, stop.C(), cfg.All, true)
+	if err == nil {
+		return nil
+	}
+	if exitcode.Of(err) == exitcode.Interrupted || errors.Is(err, ledger.ErrLocked) || errors.Is(err, ledger.ErrLockLost) || ctx.Err() != nil {
+		return a.ExplainError(s.Config, "", err)
+	}
+	a.Log.Warn("it is not known who has left topics since the last round, which failed; the run goes on without it", "error", err)
+	return nil
 }
 
 // runner runs syncs one after the other.

@@ -90,7 +90,7 @@ func TestStories(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                "testdata/script",
-		Setup:              setupStory,
+		Setup:              func(env *testscript.Env) error { return errors.Join(setupStory(env), inProgram(env)) },
 		Cmds:               storyCommands,
 		Condition:          func(word string) (bool, error) { return false, known(word) },
 		RequireUniqueNames: true,

@@ -11,7 +11,9 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
+	"owlatsync/internal/setup"
 	"owlatsync/internal/standing"
+	"owlatsync/internal/words"
 )
 
 func newStatusCmd(a *program.App) *cobra.Command {
@@ -83,8 +85,9 @@ func statusNamed(ctx context.Context, a *program.App, set *config.Set, name stri
 	return nil
 }
 
-func status(ctx context.Context, a *program.App, cfg *config.Config, syncs []config.Sync, typed render.Typed, runs int) (err error) {
+func status(ctx context.Context, a *program.App, cfg *config.Config, syncs []config.Sync, typed words.Typed, runs int) (err error) {
 	var from standing.Ledger
+	var rounds setup.Ledger
 	has, err := a.Reader().Has(ctx, cfg)
 	if err != nil {
 		return err
@@ -95,7 +98,7 @@ func status(ctx context.Context, a *program.App, cfg *config.Config, syncs []con
 			return openErr
 		}
 		defer func() { err = errors.Join(err, l.Close()) }()
-		from = l
+		from, rounds = l, l
 	}
 	for _, sync := range syncs {
 		st, err := standing.Of(ctx, from, sync, runs)
@@ -106,5 +109,12 @@ func status(ctx context.Context, a *program.App, cfg *config.Config, syncs []con
 			return err
 		}
 	}
-	return nil
+	if rounds == nil || cfg.Feedback.Every == 0 {
+		return nil
+	}
+	kept, err := rounds.Round(ctx)
+	if err != nil {
+		return err
+	}
+	return render.RoundStatus(a.To(), kept, setup.RoundDue(kept, cfg.Feedback.Every), rounds.Now())
 }

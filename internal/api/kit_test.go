@@ -250,6 +250,10 @@ func (l *shelf) RunsBefore(context.Context, string, int64, int) ([]ledger.Run, e
 	return nil, l.fails // the API lists no earlier runs
 }
 
+func (l *shelf) RunsSince(context.Context, string, time.Time, int) ([]ledger.Run, error) {
+	return nil, l.fails // nor which run took the place of another
+}
+
 func (l *shelf) Briefs(context.Context, string, time.Time, int) ([]ledger.Brief, error) {
 	return nil, l.fails
 }
@@ -263,6 +267,11 @@ func (l *shelf) Feedbacks(_ context.Context, event, person string, before int64,
 		}
 	}
 	return found, l.fails
+}
+
+func (l *shelf) Round(context.Context) (ledger.Round, error) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return ledger.Round{Began: at, Ended: at, RoundCounts: ledger.RoundCounts{Read: "moved", Contacts: 5, People: 2, Topics: 3, Seconds: 1.5}}, l.fails
 }
 
 func (l *shelf) LastFeedback(context.Context) (at time.Time, err error) {

@@ -85,9 +85,11 @@ type Ledger interface {
 	standing.Records
 	Runs(ctx context.Context, sync string, limit int) ([]ledger.Run, error)
 	RunsBefore(ctx context.Context, sync string, number int64, limit int) ([]ledger.Run, error)
+	RunsSince(ctx context.Context, sync string, ended time.Time, limit int) ([]ledger.Run, error)
 	Briefs(ctx context.Context, sync string, since time.Time, limit int) ([]ledger.Brief, error)
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
 	LastFeedback(ctx context.Context) (time.Time, error)
+	Round(ctx context.Context) (ledger.Round, error)
 }
 
 // Decisions is the part of a ledger that tells of single rows of runs. See ledger.Archive, ledger.Journal and ledger.Reader.

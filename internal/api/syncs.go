@@ -137,7 +137,27 @@ type statusJSON struct {
 	You      whoJSON                                 `json:"you"`
 	Syncs    []shortJSON                             `json:"syncs"`
 	Feedback *time.Time                              `json:"last_feedback,omitempty"` // when the latest webhook came
+	Round    *roundJSON                              `json:"last_round,omitempty"`    // that looked for people who have left
 	Outbox   map[string]map[ledger.DeliveryState]int `json:"write_backs"`
+}
+
+// roundJSON is the latest whole round that looked for people who have left.
+type roundJSON struct {
+	Ended    time.Time `json:"ended"`
+	Read     string    `json:"read"`
+	Contacts int       `json:"contacts"`
+	People   int       `json:"people"`
+	Topics   int       `json:"topics"`
+	Seconds  float64   `json:"seconds"`
+	Failed   string    `json:"failed,omitempty"` // why the round after it does not come to its end
+}
+
+// newRoundJSON returns the latest whole round, nil if there was none.
+func newRoundJSON(r ledger.Round) *roundJSON {
+	if r.Ended.IsZero() {
+		return nil
+	}
+	return &roundJSON{r.Ended, r.Read, r.Contacts, r.People, r.Topics, r.Seconds, r.Open.Failed}
 }
 
 // whoJSON is who asks.
@@ -169,6 +189,10 @@ func (v views) status(c *call) error {
 	if err != nil {
 		return err
 	}
+	round, err := v.d.Ledger.Round(ctx)
+	if err != nil {
+		return err
+	}
 	counts, err := mail{v}.counts(ctx)
 	if err != nil {
 		return err
@@ -176,7 +200,7 @@ func (v views) status(c *call) error {
 	now := v.d.Ledger.Now().UTC()
 	j := statusJSON{
 		Version: v.parts.Version, Started: now.Add(-time.Since(v.started)), Now: now, Ready: true, You: whoJSON{c.who.Name, string(c.who.Role)},
-		Syncs: make([]shortJSON, len(states)), Feedback: someTime(heard), Outbox: counts,
+		Syncs: make([]shortJSON, len(states)), Feedback: someTime(heard), Round: newRoundJSON(round), Outbox: counts,
 	}
 	if why := v.d.Service.Ready(ctx); why != nil {
 		j.Ready, j.Why = false, why.Error()

@@ -110,6 +110,7 @@ type checker struct {
 	Question
 	report   Report
 	readable bool // there is a ledger, and it can be read
+	contacts int  // that Owlat has, as far as it told
 }
 
 // schedule warns of a sync that a service runs only when somebody asks. Without settings of a service there is none to run it.
@@ -118,8 +119,7 @@ func (c *checker) schedule(s config.Sync) {
 		return
 	}
 	c.found(Finding{
-		Area: AreaSync, Sync: s.Name, Subject: "schedule", Status: Warning,
-		Message: "\"owlat-sync serve\" runs it only when somebody asks: give it a schedule, such as schedule: every 15m, or listen or poll in its source",
+		Area: AreaSync, Sync: s.Name, Subject: "schedule", Status: Warning, Message: "\"owlat-sync serve\" runs it only when somebody asks: give it a schedule, such as schedule: every 15m, or listen or poll in its source",
 	})
 }
 

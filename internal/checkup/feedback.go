@@ -1,6 +1,7 @@
 package checkup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"owlatsync/internal/writeback"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/rounds"
 )
 
 const (
@@ -30,7 +32,7 @@ type hearing struct{ *checker }
 // check checks whether webhooks arrive and whether each write-back could be told. Without either it checks nothing.
 func (c hearing) check(ctx context.Context) {
 	cfg := c.Config
-	if len(cfg.Webhooks.Secrets) == 0 && len(cfg.WriteBacks) == 0 {
+	if len(cfg.Webhooks.Secrets) == 0 && len(cfg.WriteBacks) == 0 && cfg.Feedback.Every == 0 {
 		return
 	}
 	c.Listener.Feedback()
@@ -38,15 +40,42 @@ func (c hearing) check(ctx context.Context) {
 		c.found(Finding{Area: AreaFeedback, Subject: "settings", Status: Warning, Message: cfg.NoService.Error()})
 		return
 	}
+	c.rounds()
 	switch {
+	case len(cfg.Webhooks.Secrets) == 0 && cfg.Feedback.Every > 0: // whoever leaves is found without them
 	case len(cfg.Webhooks.Secrets) == 0:
-		c.found(Finding{Area: AreaFeedback, Subject: "webhooks", Status: Warning, Message: "there is no secret, so that no webhook is taken in and nothing written back: add webhooks: {secrets: […]}"})
+		c.found(Finding{Area: AreaFeedback, Subject: "webhooks", Status: Warning, Message: "there is no secret, so that no webhook is taken in and nothing written back: add webhooks: {secrets: […]}, or feedback: poll"})
 	case c.readable:
 		c.silence(ctx)
 	}
 	for _, w := range cfg.WriteBacks {
 		c.writeBack(ctx, w)
 	}
+}
+
+// rounds says what it takes to look for people who have left.
+func (c hearing) rounds() {
+	cfg := c.Config.Feedback
+	if cfg.Every == 0 {
+		return
+	}
+	links, budget := cmp.Or(c.Config.Owlat.PreferencesPerSecond, owlat.DefaultPreferencesRate), cmp.Or(c.Config.Owlat.RequestsPerSecond, owlat.DefaultRate)
+	f := Finding{Area: AreaFeedback, Subject: "who leaves", Status: OK, Message: "looked for every " + words.Span(cfg.Every)}
+	all := rounds.CostOf(0, c.contacts, budget, links)
+	switch span := func(s float64) string { return words.Span(time.Duration(s * float64(time.Second))) }; {
+	case c.contacts == 0:
+	case cfg.All:
+		f.Message += fmt.Sprintf(": a round takes at most %s, and nothing of the budget", span(all.Seconds))
+		if time.Duration(all.Seconds*float64(time.Second)) > cfg.Every {
+			f.Status = Warning
+			f.Message += "; that is longer than the interval: read: moved takes less, or give feedback.poll a longer one"
+		}
+	default:
+		list := rounds.CostOf(c.contacts, c.contacts/100, budget, links)
+		f.Message += fmt.Sprintf(": a round takes %s of the budget, and with a hundredth of the contacts changed %s; at most %s more",
+			words.Plural(list.Requests, "request"), span(list.Seconds), span(all.Seconds))
+	}
+	c.found(f)
 }
 
 // silence checks whether Owlat tells what it should tell.

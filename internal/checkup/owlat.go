@@ -73,6 +73,7 @@ func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) boo
 		key.Status, key.Message = OK, "accepted"
 		c.found(key)
 		scope.Status, scope.Message = OK, "Owlat has "+words.Plural(page.Total, "contact")
+		c.contacts = page.Total
 		c.found(scope)
 	case errors.Is(err, owlat.ErrForbidden):
 		key.Status, key.Message = OK, "accepted"

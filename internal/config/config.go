@@ -33,8 +33,9 @@ type Config struct {
 	Owlat  Owlat
 	Ledger Ledger
 	// History is how long the ledger keeps the history of rows.
-	History time.Duration
-	Syncs   []Sync // in the order of the file
+	History  time.Duration
+	Syncs    []Sync // in the order of the file
+	Feedback Feedback
 
 	// The service. NoService is an *Error about settings of it that are not used, which are not to be relied on then.
 	Service    Service
@@ -98,6 +99,7 @@ type Fields struct {
 	Email    string
 	Others   owlatsync.Texts
 	FullName string // of which the first and the last name are made
+	Shapes   source.Shapes
 }
 
 // Topic is a topic to which the contacts of consenting rows are added.
@@ -156,6 +158,7 @@ func (s *Sync) Mapping() source.Mapping {
 		Email:    s.Fields.Email,
 		Fields:   s.Fields.Others,
 		FullName: s.Fields.FullName,
+		Shapes:   s.Fields.Shapes,
 	}
 	for _, t := range s.Topics {
 		m.Topics, m.Words = append(m.Topics, t.When), append(m.Words, t.Words)
@@ -163,6 +166,9 @@ func (s *Sync) Mapping() source.Mapping {
 	m.Suppressed, m.SuppressedWords = s.Suppressed.Column, s.Suppressed.Words
 	for _, ev := range s.Events {
 		for _, p := range ev.Properties {
+			if p.Value != nil {
+				continue
+			}
 			// A row has each column once, under its own name, even if several events use it.
 			column := source.Property{Name: p.Column, Column: p.Column}
 			if !slices.Contains(m.Properties, column) {

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"owlatsync"
 	"owlatsync/internal/config/internal/written"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/reconcile"
@@ -138,6 +137,7 @@ func (d *decoder) deployment(s section, cfg *Config) {
 	cfg.History = policyDecoder{d}.history(s.text("history_days"))
 	cfg.Syncs = syncDecoder{d}.syncs(s)
 	owlatDecoder{d}.nameless(s, cfg)
+	cfg.Feedback = owlatDecoder{d}.feedback(s)
 	serviceDecoder{d}.service(s, cfg)
 }
 
@@ -238,7 +238,7 @@ func (d syncDecoder) sync(p pair, within string) Sync {
 		sync.Key = append(sync.Key, v.text)
 	}
 	d.source(s, &sync)
-	d.fields(s, &sync)
+	fieldsDecoder{d.decoder}.fields(s, &sync)
 	suppressedDecoder{d}.read(s, setting(path, "suppressed"), &sync)
 	for i, item := range s.list("topics") {
 		topicDecoder{d, fmt.Sprintf("%s.topics[%d]", path, i)}.topic(item, &sync)
@@ -292,24 +292,6 @@ func (d syncDecoder) source(s section, sync *Sync) {
 		query.refuse(d.decoder, "a file has no query; remove it")
 	case !isFile && !isMongo:
 		d.required(query, "write the SELECT that gives one row per contact")
-	}
-}
-
-func (d syncDecoder) fields(s section, sync *Sync) {
-	n := d.child(s, "fields", "say which column holds the address, such as \"fields: {email: email}\"")
-	if n == nil {
-		return
-	}
-	keys := sectionOf[written.Fields](d.decoder, n, s.path+".fields")
-	email := keys.text("email")
-	d.required(email, "name the column that holds the address")
-	sync.Fields.Email = email.text
-	for _, f := range owlatsync.ContactFields {
-		sync.Fields.Others[f] = keys.text(f.Name()).text
-	}
-	full := keys.text("fullName")
-	if sync.Fields.FullName = full.text; full.given && sync.Fields.Others != (owlatsync.Texts{}) {
-		full.refuse(d.decoder, "makes both names; remove it, or firstName and lastName")
 	}
 }
 

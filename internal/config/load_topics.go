@@ -110,10 +110,8 @@ func (d syncDecoder) words(s section, when value, key string) (words source.Word
 
 // nameless reports names of topics that nothing could resolve. They need the key and the secret, so they matter only where those are used.
 func (d owlatDecoder) nameless(s section, cfg *Config) {
-	if n := s.child("owlat"); n != nil {
-		if _, has := n.get("unsubscribe_secret"); has {
-			return // whatever is wrong with it was said
-		}
+	if hasSecret(s) {
+		return // whatever is wrong with it was said
 	}
 	wrong := d.unlessUnused(UseKey, func() {
 		for _, name := range d.named {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
@@ -16,7 +17,6 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
-	"owlatsync/source"
 )
 
 // DefaultHistoryDays is how many days the ledger keeps the history of rows if the file does not say.
@@ -29,7 +29,14 @@ const maxProperties = 1024
 type Event struct {
 	Name       string
 	On         ledger.EventOn
-	Properties []source.Property // in the order of the file
+	Properties []Property // in the order of the file
+}
+
+// Property is a property of an event: a column of the row, or a value that is the same in every event.
+type Property struct {
+	Name   string
+	Column string
+	Value  json.RawMessage // a text, a number, true or false; nil: the column's
 }
 
 // policyDecoder reads what is decided about a sync.
@@ -158,8 +165,7 @@ func (d policyDecoder) properties(n *node, path string, ev *Event) {
 		if !propertyName.MatchString(p.key) {
 			d.add(p.line, path, "%q cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither \"$\" nor \"_\"", p.key)
 		}
-		column := d.scalar(p.value, setting(path, p.key), p.line)
-		ev.Properties = append(ev.Properties, source.Property{Name: p.key, Column: column.text})
+		ev.Properties = append(ev.Properties, fieldsDecoder(d).property(p, setting(path, p.key)))
 	}
 }
 
@@ -190,14 +196,23 @@ func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	for _, ev := range s.Events {
 		rule := reconcile.EventRule{Name: ev.Name, On: ev.On}
 		for _, p := range ev.Properties {
-			if rule.Properties == nil {
-				rule.Properties = make(map[string]string, len(ev.Properties))
+			if p.Value != nil {
+				set(&rule.Constants, p.Name, p.Value)
+			} else {
+				set(&rule.Properties, p.Name, p.Column)
 			}
-			rule.Properties[p.Name] = p.Column
 		}
 		out.Events = append(out.Events, rule)
 	}
 	return out
+}
+
+// set puts a value into a map that may be nil yet.
+func set[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = make(map[string]V)
+	}
+	(*m)[key] = value
 }
 
 // RunsByItself reports whether a service runs the sync although nobody asks for it.

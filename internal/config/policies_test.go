@@ -21,7 +21,7 @@ func TestBadPolicies(t *testing.T) {
 		{"consent of all", "duplicates: {consent: all}", `duplicates.consent: "all" is not known; it can be winner or any`},
 
 		{"guards a word", "guards: off", `guards: must be a section of keys, such as "removals: …", not a text`},
-		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, empty_source, first_run`},
+		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, opt_outs, empty_source, first_run`},
 		{"misspelt guard", "guards: {removal: allow}", `guards: unknown key "removal"; did you mean "removals"?`},
 		{"empty_source", "guards: {empty_source: ask}", `guards.empty_source: "ask" is not known; it can be hold or allow`},
 		{"first_run", "guards: {first_run: hold}", `guards.first_run: "hold" is not known; it can be ask or allow`},
@@ -54,7 +54,7 @@ func TestBadPolicies(t *testing.T) {
 		{"property with an underscore", "events: [{name: x, on: created, properties: {_plan: plan}}]", `events[0].properties: "_plan" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
 		{"property that is not ASCII", "events: [{name: x, on: created, properties: {plän: plan}}]", `events[0].properties: "plän" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
 		{"property without a column", "events: [{name: x, on: created, properties: {plan: }}]", `events[0].properties.plan: has no value; give it one or remove the line`},
-		{"property that is a section", "events: [{name: x, on: created, properties: {plan: {a: b}}}]", `events[0].properties.plan: must be a text, not a section of keys`},
+		{"property that is a section", "events: [{name: x, on: created, properties: {plan: {a: b}}}]", `events[0].properties.plan: unknown key "a"; known here: value`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -353,3 +353,13 @@ func (is Sibling) WhyOld(topic string) string {
 	}
 	return "the contact, or the row, was there before"
 }
+
+// Found returns the opt-out from a topic that was found by reading memberships, nil if none was.
+func (t *Tale) Found(topic string) *ledger.OptOut {
+	for i := range t.OptOuts {
+		if o := &t.OptOuts[i]; o.Topic == topic && !o.Since.IsZero() {
+			return o
+		}
+	}
+	return nil
+}

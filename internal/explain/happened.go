@@ -22,8 +22,12 @@ func Happened(h ledger.HistoryLine) string {
 		return "changed " + strings.ReplaceAll(note, "email", "the address")
 	case "topic added":
 		return "put it on topic " + note
+	case "topic found":
+		return "found it on topic " + note
 	case "topic removed":
 		return "took it off topic " + note
+	case "topic left":
+		return "found that the person has left topic " + note
 	case "gone":
 		return "found the contact deleted in Owlat"
 	case "deleted":

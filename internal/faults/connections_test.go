@@ -38,6 +38,8 @@ func connectionFaults() []fault {
 				update | updated; 0; update ×2 | failed (network); 3; update ×3 | updated; 0; read, update
 				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | renamed; 0; read, update
 				topic add | updated; 0; topic add ×2, read | failed (network); 3; topic add ×3, read ×2 | updated; 0; read, topic add
+				topic add, with the secret | updated; 0; members ×2, topic add ×2, read | failed (network); 3; members ×3, topic add ×3, read ×2 | updated; 0; members, read, topic add
+				members | updated; 0; members ×2, topic add | updated; 0; members ×3, topic add | unchanged; 0; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
@@ -59,6 +61,7 @@ func connectionFaults() []fault {
 				update | updated; 0; update ×2 | failed (network); 3; update ×3 | unchanged; 0; read
 				rename | renamed; 0; update ×2 | failed (network); 3; update ×3 | unchanged; 0; read
 				topic add | updated; 0; topic add ×2, read | failed (network); 3; topic add ×3, read ×2 | updated; 0; read, topic add
+				topic add, with the secret | updated; 0; members ×2, topic add | updated; 0; members ×2, topic add | unchanged; 0; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (network); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | unchanged; 0; read ×2
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
@@ -81,6 +84,7 @@ func connectionFaults() []fault {
 				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | unchanged; 0; read
 				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | unchanged; 0; read
 				topic add | updated; 0; topic add ×2, read | failed (timeout); 3; topic add ×3, read ×2 | updated; 0; read, topic add
+				topic add, with the secret | updated; 0; members ×2, topic add | updated; 0; members ×2, topic add | unchanged; 0; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | unchanged; 0; read ×2
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
@@ -98,6 +102,8 @@ func connectionFaults() []fault {
 				update | updated; 0; update ×2 | failed (timeout); 3; update ×3 | updated; 0; read, update
 				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | renamed; 0; read, update
 				topic add | updated; 0; topic add ×2, read | failed (timeout); 3; topic add ×3, read ×2 | updated; 0; read, topic add
+				topic add, with the secret | updated; 0; members ×2, topic add ×2, read | failed (timeout); 3; members ×3, topic add ×3, read ×2 | updated; 0; members, read, topic add
+				members | updated; 0; members ×2, topic add | updated; 0; members ×3, topic add | unchanged; 0; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
@@ -119,6 +125,7 @@ func connectionFaults() []fault {
 				update | updated; 0; update | updated; 0; update | unchanged; 0; nothing
 				rename | renamed; 0; update | renamed; 0; update | unchanged; 0; nothing
 				topic add | updated; 0; topic add | updated; 0; topic add | unchanged; 0; nothing
+				members | updated; 0; members, topic add | updated; 0; members, topic add | unchanged; 0; nothing
 				topic remove | updated; 0; topic remove | updated; 0; topic remove | unchanged; 0; nothing
 				delete | removed; 0; delete | removed; 0; delete | unchanged; 0; nothing
 				event | updated; 0; update, event | updated; 0; update, event | unchanged; 0; nothing

@@ -18,13 +18,17 @@ type operation struct {
 	before, after []owlatsync.Row
 	missing       reconcile.MissingPolicy
 	events        []reconcile.EventRule
+	secret        bool // the run has the unsubscribe secret
 }
 
 // subject is the key of the row that an operation is about.
 const subject = "1"
 
-// manyRows is the operation of which a run has many.
-const manyRows = "many"
+// manyRows is the operation of which a run has many, and manyRead that with the unsubscribe secret.
+const (
+	manyRows = "many"
+	manyRead = "many are read"
+)
 
 // row is a row with a name and a consent to the topic.
 func row(key, email, first string, consent bool) owlatsync.Row {
@@ -51,11 +55,14 @@ func operations() []operation {
 		{name: "update", method: "PUT", route: owlattest.RouteContact, before: both(ada), after: both(updated)},
 		{name: "rename", method: "PUT", route: owlattest.RouteContact, before: both(ada), after: both(renamed)},
 		{name: "topic add", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member)},
+		{name: "topic add, with the secret", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member), secret: true},
+		{name: "members", method: "GET", route: owlattest.RoutePreferences, before: both(ada), after: both(member), secret: true},
 		{name: "topic remove", method: "DELETE", route: owlattest.RouteTopicContact, before: both(member), after: both(ada)},
 		{name: "delete", method: "DELETE", route: owlattest.RouteContact, before: both(ada), after: alone, missing: reconcile.MissingDelete},
 		{name: "event", method: "POST", route: owlattest.RouteEvents, before: both(ada), after: both(updated), events: onUpdate},
 		{name: "list", method: "GET", route: owlattest.RouteContacts, after: several},
 		{name: "source read", before: both(member), after: []owlatsync.Row{bystander, row("2", "new@example.com", "New", true)}, missing: reconcile.MissingDelete},
+		{name: manyRead, method: "GET", route: owlattest.RoutePreferences, before: many, after: consenting(many), secret: true},
 		{name: manyRows, method: "PUT", route: owlattest.RouteContact, before: many, after: changed(many)},
 	}
 }
@@ -64,6 +71,15 @@ func changed(list []owlatsync.Row) []owlatsync.Row {
 	out := make([]owlatsync.Row, len(list))
 	for i, r := range list {
 		r.Fields[owlatsync.FirstName] = owlatsync.Some("V")
+		out[i] = r
+	}
+	return out
+}
+
+func consenting(list []owlatsync.Row) []owlatsync.Row {
+	out := make([]owlatsync.Row, len(list))
+	for i, r := range list {
+		r.Consents = []owlatsync.Consent{owlatsync.Yes}
 		out[i] = r
 	}
 	return out

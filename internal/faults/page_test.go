@@ -28,7 +28,8 @@ next run meets none. **After that, one more run sends nothing in any of the case
 
 - *Operation* is what the run was about to do for one row: create a contact, update its names, rename it (change its
   address), put it on a topic or take it off, delete it (its row left the source, with ` + "`on_missing: delete`" + `), send an event, list
-  the contacts that Owlat has (on a first run), read the source.
+  the contacts that Owlat has (on a first run), read the source. With the [unsubscribe secret](configuration.md#the-unsubscribe-secret) a run reads on
+  which topics the contact is before it puts it on one: "members".
 - *Met once*: one request of that kind meets the fault, and all is well again. *Met each time*: every such request of the run
   does. *The run after*: a minute later, without the fault.
 - Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "skipped"
@@ -41,14 +42,15 @@ next run meets none. **After that, one more run sends nothing in any of the case
 Two things need care when nobody knows whether they took effect. An **event** would trigger its automations twice. A run reports it
 once with the category ` + "`event`" + ` and then leaves it. Putting a contact **on a topic** again could undo an opt-out made since. So a run reads
 the contact first (the "read" in the tables): where Owlat shows that nobody has left since, it sends the add again. Else it reports the row once
-with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if you are sure.
+with the category ` + "`unsure`" + `, and ` + "`owlat-sync topic add`" + ` does it if you are sure. With the unsubscribe secret the run reads whether the contact is on the
+topic: then the add has worked, and nothing is sent again.
 
 The next run looks up an update, a rename or a delete of unknown outcome before it plans (the "read" in the tables), because the row
 may have changed in the meantime.
 
 A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others: only about requests
 that were on their way, never about those that waited for their turn. The next run
-goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every other request and every fourth commit, ` + "`make soak`" + ` at all).
+goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every fourth request and every eighth commit, ` + "`make soak`" + ` at all).
 
 Exit codes:
 

@@ -24,7 +24,10 @@ import (
 	"owlatsync/reconcile/progress"
 )
 
-const baseURL = "https://owlat.example"
+const (
+	baseURL    = "https://owlat.example"
+	linkSecret = "the secret of links"
+)
 
 // world is what a run meets: a source, a ledger, an emulator with Owlat's real limits, and perhaps a fault.
 type world struct {
@@ -117,7 +120,12 @@ func (w *world) run() *result {
 			w.t.Errorf("close the ledger: %v", err)
 		}
 	}()
-	client, err := owlat.NewClient(baseURL, w.key, owlat.WithTransport(w))
+	options := []owlat.Option{owlat.WithTransport(w)}
+	if w.op.secret {
+		w.server.SetUnsubscribeSecret(linkSecret)
+		options = append(options, owlat.WithUnsubscribeSecret(linkSecret))
+	}
+	client, err := owlat.NewClient(baseURL, w.key, options...)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -141,7 +149,7 @@ func (w *world) run() *result {
 	}
 	got.report, got.err = engine.Run(w.t.Context(), reconcile.Sync{
 		Name: "users", Source: &rows{w}, Topics: []reconcile.Topic{{ID: w.topic, When: true}},
-		OnMissing: w.op.missing, Events: w.op.events, Guards: reconcile.Guards{FirstRun: true, Updates: reconcile.NoLimit},
+		OnMissing: w.op.missing, Events: w.op.events, Guards: reconcile.Guards{FirstRun: true, Updates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit},
 	}, reconcile.RunOptions{Observers: []progress.Observer{{Each: observe, Complete: true}}})
 	if got.report != nil {
 		got.failed = got.report.Outcomes[owlatsync.Failed]
@@ -270,6 +278,8 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 func classify(req *http.Request) (method, route, word string) {
 	path := strings.Split(strings.TrimPrefix(req.URL.EscapedPath(), "/api/v1/"), "/")
 	switch {
+	case strings.HasPrefix(req.URL.Path, "/prefs/verify/"):
+		return req.Method, owlattest.RoutePreferences, "members"
 	case path[0] == "events":
 		return req.Method, owlattest.RouteEvents, "event"
 	case path[0] == "topics" && len(path) == 3:

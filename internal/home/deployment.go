@@ -149,12 +149,9 @@ func (d *Deployment) receiver(cfg *config.Config) (http.Handler, error) {
 			http.Error(w, "webhooks are not taken in here: the configuration has no webhooks.secrets", http.StatusNotFound)
 		}), nil
 	}
-	o := feedback.Options{MaxAge: cfg.Webhooks.MaxAge, Logger: d.log, Told: ears{d}.heard}
+	o := feedback.Options{MaxAge: cfg.Webhooks.MaxAge, Logger: d.log, Told: ears{d}.heard, Routes: setup.RoutesOf(cfg)}
 	for _, secret := range cfg.Webhooks.Secrets {
 		o.Secrets = append(o.Secrets, secret.Reveal())
-	}
-	for _, w := range cfg.WriteBacks {
-		o.Routes = append(o.Routes, feedback.Route{Target: w.Name, On: w.On})
 	}
 	receiver, err := feedback.NewReceiver(d.ledger, o)
 	if err != nil {

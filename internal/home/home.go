@@ -60,8 +60,7 @@ func Open(ctx context.Context, cfg *config.Config, o Options) (*Home, error) {
 }
 
 func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
-	opener := h.o.Opener
-	opener.Attempt = h.attempt
+	opener := poller{h}.opener()
 	if h.session, err = opener.Open(ctx, cfg, config.UseEverything); err != nil {
 		return err
 	}
@@ -121,6 +120,7 @@ func (h *Home) Start(ctx context.Context) {
 	h.endings, h.quiet, h.abort = endings, quiet, abort
 	h.soft, h.worked = make(chan struct{}), make(chan struct{})
 	h.parts.Go(func() { h.rest(parts) })
+	h.parts.Go(func() { poller{h}.poll(looping) })
 	if !h.o.Shared {
 		h.parts.Go(func() { h.alerts.Run(parts) })
 		h.parts.Go(func() { nudge(parts, h.d.hub, h.alerts) })

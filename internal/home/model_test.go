@@ -44,7 +44,7 @@ func TestServiceModel(t *testing.T) {
 	}
 	soak, _ := time.ParseDuration(os.Getenv("OWLATSYNC_SOAK"))
 	began := time.Now()
-	for seed := uint64(1); seed <= 12 || time.Since(began) < soak; seed++ {
+	for seed := uint64(1); seed <= 8 || time.Since(began) < soak; seed++ {
 		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { playService(t, seed) }) {
 			return
 		}

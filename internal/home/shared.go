@@ -27,8 +27,9 @@ func Timetable(cfg *config.Config) (entries []schedule.Entry, err error) {
 	return entries, nil
 }
 
-// Listens reports whether a sync of the configuration listens to its source, so that its deployment always needs a home.
-func Listens(cfg *config.Config) bool { return len(woken(cfg.Syncs)) > 0 }
+// Listens reports whether a sync of the configuration listens to its source, or people are looked for who have left, so that its deployment
+// always needs a home.
+func Listens(cfg *config.Config) bool { return len(woken(cfg.Syncs)) > 0 || cfg.Feedback.Every > 0 }
 
 // WriteBack tells one target of a deployment that has no outbox of its own what is due; see writeback.Sender.Pass.
 func (d *Deployment) WriteBack(ctx context.Context, target string) (next time.Time, err error) {

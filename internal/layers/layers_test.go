@@ -109,6 +109,7 @@ var table = map[string][]string{
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
 	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},
+	"/reconcile/rounds":   {"/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile/scan": {
 		"/", "/ledger", "/reconcile/policy", "/reconcile/progress", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
@@ -121,17 +122,18 @@ var table = map[string][]string{
 	"/reconcile/apply": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile": {
 		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/consent", "/reconcile/kept", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
-		"/reconcile/remote", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
+		"/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
 	"/source": {
 		"/", "/source/internal/ahead", "/source/internal/cell", "/source/internal/delimited", "/source/internal/dialects", "/source/internal/jsonline", "/source/internal/near",
-		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
+		"/source/internal/pgask", "/source/internal/pgfault", "/source/internal/pglink", "/source/internal/refine", "/source/internal/sqlrows", "/internal/statement", "/source/internal/text", "/source/internal/wrap", "github.com/jackc/pgx/v5",
 	},
 	"/source/internal/ahead":     {},
 	"/source/internal/cell":      {},
 	"/source/internal/delimited": {"/source/internal/ahead", "/source/internal/cell", "/source/internal/text"},
 	"/source/internal/text":      {"golang.org/x/text"},
+	"/source/internal/refine":    {"/", "golang.org/x/text"},
 	"/source/internal/sqlrows":   {"/source/internal/ahead", "/source/internal/cell"},
 	"/source/internal/dialects":  {"/source/internal/cell", "github.com/jackc/pgx/v5/pgtype"},
 	"/source/internal/near":      {},
@@ -151,7 +153,7 @@ var table = map[string][]string{
 
 	// The rooms of the command line: groups of commands, which know nothing of each other, stand on what all commands share.
 	"/cmd/owlat-sync/internal/program": {
-		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup",
+		"/ledger", "/ledger/postgres", "/owlat", "/reconcile", "/reconcile/rounds", "/internal/cluster", "/internal/config", "/internal/console", "/internal/errand", "/internal/exitcode", "/internal/problem", "/internal/render", "/internal/setup", "/internal/words",
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
@@ -182,7 +184,7 @@ var table = map[string][]string{
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
 	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
 	"/internal/home": {
-		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
 		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
 	},
@@ -195,7 +197,7 @@ var table = map[string][]string{
 	"/internal/cluster":      {"/", "/ledger", "/reconcile", "/reconcile/progress", "/internal/cluster/crew", "/internal/events", "/internal/schedule", "/internal/turns", "github.com/jackc/pgx/v5", "github.com/riverqueue/river"},
 	"/internal/cluster/crew": {},
 	"/internal/cluster/roll": {"github.com/jackc/pgx/v5"},
-	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
+	"/internal/setup":        {"/", "/owlat", "/internal/errand", "/internal/feedback", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":         {"/", "/internal/config", "/internal/turns", "/source/notify"},
 	"/internal/standing":     {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":       {"/ledger", "/internal/config"},
@@ -203,7 +205,7 @@ var table = map[string][]string{
 	"/internal/alert":        {"/", "/ledger", "/owlat", "/internal/config", "/internal/hooksign", "/internal/vitals", "github.com/wneessen/go-mail"},
 	"/internal/explain":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":      {"golang.org/x/text"},
-	"/internal/checkup":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
+	"/internal/checkup":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/rounds", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
 	"/internal/render":       {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
 	"/internal/initialise":   {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":      {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
@@ -217,6 +219,7 @@ var table = map[string][]string{
 		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
 	},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
+	"/internal/page/warm":    {"/internal/api", "/internal/page/figures"},
 
 	// What the page says of a person, and of rows that fail.
 	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/internal/config", "/internal/explain", "/internal/page/fed"},
@@ -237,7 +240,7 @@ var table = map[string][]string{
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/step",
-		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/owlat",
+		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},
 }
 

@@ -127,6 +127,6 @@ func needsOfWriteBacks(c *call) ([]need, error) {
 	}
 	return []need{{
 		Sync: "Write-backs", What: "What Owlat told could not be written back, and was given up: " + number(dead) + ".",
-		Do: "See why, and try it again once the reason is mended:", Command: command(c.d.Name, "feedback dead"), Page: "/failures#write-backs",
+		Do: "See why, and try it again once the reason is mended:", Command: c.typed().Command("feedback dead", ""), Page: "/failures#write-backs",
 	}}, nil
 }

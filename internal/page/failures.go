@@ -67,7 +67,7 @@ func showFailures(c *call) error {
 		c.r = c.r.WithContext(ctx)
 		err := listFailures(c)
 		if errors.Is(err, context.DeadlineExceeded) {
-			return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "all rows could not be looked at in time", Hint: "\"" + command(c.d.Name, "failures") + "\" takes its time"}
+			return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "all rows could not be looked at in time", Hint: "\"" + c.typed().Command("failures", "") + "\" takes its time"}
 		}
 		return err
 	})

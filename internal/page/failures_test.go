@@ -28,7 +28,7 @@ func TestFailuresByReason(t *testing.T) {
 	b.signIn("ada", password)
 	viewer.signIn("wall", password)
 	for name, got := range map[string]reply{"operator": b.get("/failures"), "viewer": viewer.get("/failures")} {
-		said := words(got.body)
+		said := wordsOf(got.body)
 		if got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{
 			"2 rows: Owlat does not have the topic", "What to do. Owlat does not have the topic. Correct its id in the configuration", "1 row: no answer in time", "1 given up", "next try 2026-03-01 14:00:00 UTC",
 			"1 row: another contact has the address", "1,234 rows could not be sent", "1 given up, 0 wait", "the target answers", "at most 8 attempts",
@@ -43,7 +43,7 @@ func TestFailuresByReason(t *testing.T) {
 		}
 		harmless(t, name, got.body)
 	}
-	if got := words(viewer.get("/failures").body); !strings.Contains(got, "Row Next try 2 when it changes 3 2026") {
+	if got := wordsOf(viewer.get("/failures").body); !strings.Contains(got, "Row Next try 2 when it changes 3 2026") {
 		t.Errorf("a viewer does not see keys that are nobody's: %s", got)
 	}
 }
@@ -54,11 +54,11 @@ func TestNothingFails(t *testing.T) {
 	f.syncs = nil
 	b := w.browser()
 	b.signIn("ada", password)
-	if got := b.get("/failures"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No row fails.", "will stand here", "Nothing waits to be told"}) {
-		t.Errorf("%d %s", got.status, words(got.body))
+	if got := b.get("/failures"); got.status != http.StatusOK || !containsAll(wordsOf(got.body), []string{"No row fails.", "will stand here", "Nothing waits to be told"}) {
+		t.Errorf("%d %s", got.status, wordsOf(got.body))
 	}
-	if got := b.get("/feedback"); got.status != http.StatusOK || !containsAll(words(got.body), []string{"No webhook has come yet.", "None. Addresses whose mail comes back"}) {
-		t.Errorf("%d %s", got.status, words(got.body))
+	if got := b.get("/feedback"); got.status != http.StatusOK || !containsAll(wordsOf(got.body), []string{"No webhook has come yet.", "None. Addresses whose mail comes back"}) {
+		t.Errorf("%d %s", got.status, wordsOf(got.body))
 	}
 }
 
@@ -137,8 +137,8 @@ func TestRetryingWriteBacks(t *testing.T) {
 	f.leaves()
 	b := w.browser()
 	list := b.signIn("ada", password)
-	if !containsAll(words(list.body), []string{"could not be written back, and was given up: 1."}) || !strings.Contains(list.body, `href="/failures#write-backs"`) {
-		t.Errorf("the overview does not lead to dead letters: %s", words(list.body))
+	if !containsAll(wordsOf(list.body), []string{"could not be written back, and was given up: 1."}) || !strings.Contains(list.body, `href="/failures#write-backs"`) {
+		t.Errorf("the overview does not lead to dead letters: %s", wordsOf(list.body))
 	}
 	dead := func() int {
 		all, err := f.Deliveries(t.Context(), ledger.DeliveryDead, 0)
@@ -173,13 +173,13 @@ func TestUnsendableRows(t *testing.T) {
 	b := w.browser()
 	b.signIn("ada", password)
 	got := b.send("/failures", "/failures/unsendable", "sync", "users")
-	if !containsAll(words(got.body), []string{"Such rows: 61.", "60 rows: the address has no", "Others with this reason: 40.", "1 row: another row with the same key or address counts instead", "Correct the row in the source", "line 99"}) || got.status != http.StatusOK {
-		t.Errorf("%d: %s", got.status, words(got.body))
+	if !containsAll(wordsOf(got.body), []string{"Such rows: 61.", "60 rows: the address has no", "Others with this reason: 40.", "1 row: another row with the same key or address counts instead", "Correct the row in the source", "line 99"}) || got.status != http.StatusOK {
+		t.Errorf("%d: %s", got.status, wordsOf(got.body))
 	}
 	harmless(t, "unsendable", got.body)
 	f.unreadable = errUnreadable
 	if got := b.send("/failures", "/failures/unsendable", "sync", "users"); got.status != http.StatusServiceUnavailable || strings.Contains(got.body, "secretpart") || !strings.Contains(got.body, "The log of the service says why") {
-		t.Errorf("an unreadable source: %d %s", got.status, words(got.body))
+		t.Errorf("an unreadable source: %d %s", got.status, wordsOf(got.body))
 	}
 	if got := b.send("/failures", "/failures/unsendable", "sync", "nobody"); got.status != http.StatusNotFound {
 		t.Errorf("a sync that is not there: %d", got.status)
@@ -201,7 +201,7 @@ func TestFeedbackIsShown(t *testing.T) {
 	viewer.signIn("wall", password)
 	for name, at := range map[string]*browser{"operator": b, "viewer": viewer} {
 		got := at.get("/feedback")
-		if said := words(got.body); got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{"A mail came back for good (hard bounce).", "The person marked a mail as spam.", "Bounced for good: 1. Complained: 1.", "Older ones"}) {
+		if said := wordsOf(got.body); got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{"A mail came back for good (hard bounce).", "The person marked a mail as spam.", "Bounced for good: 1. Complained: 1.", "Older ones"}) {
 			t.Errorf("%s: %d with %d bytes: %s", name, got.status, len(got.body), said)
 		}
 		if sees := strings.Contains(got.body, "example.com"); sees != (name == "operator") || strings.Contains(got.body, "/lift") != sees {
@@ -209,7 +209,7 @@ func TestFeedbackIsShown(t *testing.T) {
 		}
 		harmless(t, name, got.body)
 	}
-	left := words(b.get("/feedback?event=topic.unsubscribed").body)
+	left := wordsOf(b.get("/feedback?event=topic.unsubscribed").body)
 	if !strings.Contains(left, "The person left Newsletter") || strings.Contains(left, "The contact was made in Owlat.") {
 		t.Errorf("opt-outs: %s", left)
 	}
@@ -217,7 +217,7 @@ func TestFeedbackIsShown(t *testing.T) {
 	if older == nil {
 		t.Fatal("nothing leads to older ones")
 	}
-	if got := words(b.get(older[1]).body); !strings.Contains(got, "The person left Newsletter") || strings.Contains(got, "Older ones") {
+	if got := wordsOf(b.get(older[1]).body); !strings.Contains(got, "The person left Newsletter") || strings.Contains(got, "Older ones") {
 		t.Errorf("the rest: %s", got)
 	}
 	for _, query := range []string{"event=" + url.QueryEscape(nasty), "before=x", "before=-1"} {
@@ -257,10 +257,10 @@ func TestPagesOfVeryManyStaySmall(t *testing.T) {
 	}
 	more := regexp.MustCompile(`href="(/failures\?group=[^"]+)"`).FindStringSubmatch(failures.body)
 	if more == nil || !strings.Contains(failures.body, "Other reasons that are not shown: 2") {
-		t.Fatalf("nothing leads to more: %s", words(failures.body))
+		t.Fatalf("nothing leads to more: %s", wordsOf(failures.body))
 	}
 	if got := b.get(more[1]); strings.Count(got.body, `name="row"`) != 8 || strings.Contains(got.body, "no answer in time") {
-		t.Errorf("a group alone: %s", words(got.body))
+		t.Errorf("a group alone: %s", wordsOf(got.body))
 	}
 	further := regexp.MustCompile(`href="(/feedback\?suppressed=50)#suppressed"`).FindStringSubmatch(feedback.body)
 	if further == nil {
@@ -285,7 +285,7 @@ func TestVeryManyRowsThatAreNotInStep(t *testing.T) {
 	f.put("users", all...)
 	b := w.browser()
 	b.signIn("ada", password)
-	few, whole := words(b.get("/failures").body), words(b.get("/failures?rows=all").body)
+	few, whole := wordsOf(b.get("/failures").body), wordsOf(b.get("/failures?rows=all").body)
 	if !containsAll(few, []string{"the first 3,000", "Try all with this reason again"}) || strings.Contains(few, "put on topic") {
 		t.Errorf("a part: %s", few)
 	}

@@ -40,7 +40,7 @@ func showPersonInSources(c *call) error {
 			case c.r.Context().Err() != nil:
 				return c.r.Context().Err()
 			case ctx.Err() != nil:
-				return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the sources could not be read in time", Hint: "\"" + command(c.d.Name, "explain KEY") + "\" takes its time"}
+				return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the sources could not be read in time", Hint: "\"" + c.typed().Command("explain KEY", "") + "\" takes its time"}
 			case err != nil:
 				c.log.Warn("a source could not be read for the page", "deployment", c.d.Name, "sync", sync.Name, "error", err)
 				of = []sourceView{{Sync: sync.Name, Unread: "The source could not be read. The log of the service says why."}}

@@ -78,6 +78,12 @@ type shelf struct {
 	of   *stands
 }
 
+// Round implements ledger.Rounds.
+func (l *shelf) Round(context.Context) (ledger.Round, error) {
+	at := time.Date(2026, 3, 1, 11, 0, 0, 0, time.UTC)
+	return ledger.Round{Began: at, Ended: at, RoundCounts: ledger.RoundCounts{Read: "moved", Contacts: 12, People: 3}}, nil
+}
+
 // NoteAudit implements ledger.Audit.
 func (l *shelf) NoteAudit(_ context.Context, line ledger.AuditLine) error {
 	l.of.mu.Lock()
@@ -120,6 +126,7 @@ type world struct {
 	gate   *access.Gate
 	all    map[string]*stands // nil: the deployment is not open
 	log    *bytes.Buffer
+	page   *Page
 	own    *api.Deployment // in place of what is made of all; nil: none
 }
 
@@ -149,8 +156,8 @@ func newWorld(t *testing.T, tokens []config.Token, accounts ...config.Account) *
 	w.people = session.New(w.gate)
 	w.people.ReplaceAll(accounts, nil)
 	log := slog.New(slog.NewTextHandler(w.log, nil))
-	page := New(Parts{Directory: w, Gate: w.gate, Sessions: w.people, Version: "1.2.3", Log: log})
-	server := httptest.NewServer(api.New(api.Parts{Directory: w, Gate: w.gate, Page: page, Ready: func(context.Context) error { return nil }, Log: log}).Handler())
+	w.page = New(Parts{Directory: w, Gate: w.gate, Sessions: w.people, Version: "1.2.3", Log: log})
+	server := httptest.NewServer(api.New(api.Parts{Directory: w, Gate: w.gate, Page: w.page, Ready: func(context.Context) error { return nil }, Log: log}).Handler())
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	return w

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"owlatsync/internal/api"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 )
 
@@ -18,9 +19,10 @@ type overviewView struct {
 	NotReady string // why the service cannot do its work; empty: it can
 	Needs    []need // what needs a person
 	Syncs    []syncView
-	Nodes    *nodesView  // nil: there is one process alone, or they are not for the viewer
-	Begin    *help       // how to begin; nil: there are syncs
-	Budget   *budgetView // nil: nothing of it is known
+	Nodes    *nodesView    // nil: there is one process alone, or they are not for the viewer
+	Begin    *help         // how to begin; nil: there are syncs
+	Budget   *budgetView   // nil: nothing of it is known
+	Round    *ledger.Round // nil: nobody is looked for who has left
 }
 
 // budgetView is how fast requests are sent to Owlat.
@@ -85,7 +87,14 @@ func showOverview(c *call) error {
 	}
 	for i, s := range states {
 		v.Syncs[i] = newSyncView(c.base, s)
-		v.Needs = append(v.Needs, needsOf(c.d.Name, s)...)
+		v.Needs = append(v.Needs, needsOf(c.typed(), s)...)
+	}
+	round, err := c.d.Ledger.Round(c.r.Context())
+	if err != nil {
+		return err
+	}
+	if !round.Ended.IsZero() || !round.Open.Began.IsZero() {
+		v.Round = &round
 	}
 	given, err := needsOfWriteBacks(c)
 	if err != nil {
@@ -94,7 +103,7 @@ func showOverview(c *call) error {
 	v.Needs = append(v.Needs, given...)
 	v.Nodes = nodesFor(c)
 	if len(states) == 0 {
-		v.Begin = noSync(c.d.Name)
+		v.Begin = noSync(c.typed())
 	}
 	title := "Overview"
 	if c.d.Name != "" {
@@ -119,10 +128,10 @@ func newSyncView(base string, s api.SyncState) syncView {
 	return v
 }
 
-// needsOf returns what of a sync of a deployment waits for a person.
-func needsOf(deployment string, s api.SyncState) (all []need) {
+// needsOf returns what of a sync waits for a person.
+func needsOf(typed words.Typed, s api.SyncState) (all []need) {
 	name := s.Sync.Sync.Name
-	command := func(words string) string { return command(deployment, words) }
+	command := func(command string) string { return typed.Command(command, "") }
 	for _, r := range s.Held {
 		n := need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, straight(r.Message)), Do: "Look at its plan, and approve it if that is what you want.",
 			Page: fmt.Sprintf("/runs/%d", r.ID), Link: fmt.Sprintf("Look at run %d", r.ID), Command: command(fmt.Sprintf("approve %d", r.ID))}
@@ -148,14 +157,6 @@ func needsOf(deployment string, s api.SyncState) (all []need) {
 		})
 	}
 	return all
-}
-
-// command returns a command of the program about a deployment.
-func command(deployment, words string) string {
-	if deployment == "" {
-		return "owlat-sync " + words
-	}
-	return "owlat-sync " + words + " --deployment " + deployment
 }
 
 // syncAddress returns the address of the page of a sync.
@@ -195,13 +196,13 @@ func newDeploymentView(ctx context.Context, c *call, name string) deploymentView
 	v := deploymentView{Name: name, Address: "/deployments/" + url.PathEscape(name) + "/"}
 	d, err := c.parts.Directory.Find(name)
 	if err != nil {
-		v.Closed = sentence(err.Error())
+		v.Closed = sentence(c.parts.says(name, err.Error()))
 		return v
 	}
 	states, err := d.Service.Syncs(ctx)
 	v.Syncs, v.Unknown = len(states), err != nil
 	for _, s := range states {
-		v.Needs += len(needsOf(name, s))
+		v.Needs += len(needsOf(words.Typed{}, s))
 	}
 	return v
 }

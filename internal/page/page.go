@@ -20,6 +20,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/telling"
+	"owlatsync/internal/page/warm"
 	"owlatsync/internal/session"
 )
 
@@ -31,6 +32,8 @@ type Parts struct {
 	Version   string
 	Log       *slog.Logger
 	Nodes     func(context.Context) ([]roll.Node, error)
+	// Config is the configuration file that commands name; empty: it is found without a name.
+	Config string
 	// Secret is shared by all pages that are to know each other's addresses of persons. Nil: none other knows those of this page.
 	Secret func(context.Context) ([]byte, error)
 }
@@ -48,7 +51,7 @@ type Page struct {
 
 // New returns a page.
 func New(p Parts) *Page {
-	page := &Page{parts: p, log: p.Log, seals: person.NewSeals(p.Secret), mux: http.NewServeMux(), live: telling.NewFeeds()}
+	page := &Page{parts: p, log: p.Log, seals: person.NewSeals(p.Secret), mux: http.NewServeMux(), live: telling.NewFeeds(p.says)}
 	if page.log == nil {
 		page.log = slog.New(slog.DiscardHandler)
 	}
@@ -61,6 +64,11 @@ func New(p Parts) *Page {
 	page.mux.HandleFunc("GET /static/{file}", serveStatic)
 	page.mux.HandleFunc("/", page.handle(route{whole: nothing, anybody: true}))
 	return page
+}
+
+// Warm reads once what the first looks need, a moment later and until ctx ends. Without it they take longer, and are as right.
+func (p *Page) Warm(ctx context.Context) {
+	warm.Up(ctx, p.parts.Directory)
 }
 
 // route is one address of the page, of one deployment or of the whole service.

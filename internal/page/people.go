@@ -57,7 +57,7 @@ func search(c *call) error {
 		return nil
 	}
 	if len(word) > longestWord {
-		c.show(http.StatusBadRequest, "people", "People", searchPage{Wrong: "That is longer than any key that the page can look for. Use owlat-sync explain."})
+		c.show(http.StatusBadRequest, "people", "People", searchPage{Wrong: "That is longer than any key that the page can look for. Use \"owlat-sync explain\"."})
 		return nil
 	}
 	http.Redirect(c.w, c.r, personAddress(c, person.Subject{Word: word}), http.StatusSeeOther)
@@ -126,7 +126,6 @@ type rowView struct {
 	Verdict                story.Verdict
 	Topics                 []story.Topic
 	Now                    *nowView // what Owlat says now; nil: it was not asked
-	Command                string   // that reads the source, too
 }
 
 // choiceView is a row that may be meant.
@@ -225,7 +224,7 @@ func tell(c *call, p *person.Person, v *personPage, now map[string]*nowView) err
 
 func newRowView(c *call, t *explain.Tale) rowView {
 	v := rowView{
-		Sync: t.Sync.Name, SyncAddress: syncAddress(c, t.Sync.Name), Key: t.Key, Verdict: story.Of(t), Topics: story.Topics(t), Command: command(c.d.Name, "explain KEY"),
+		Sync: t.Sync.Name, SyncAddress: syncAddress(c, t.Sync.Name), Key: t.Key, Verdict: story.Of(t), Topics: story.Topics(t),
 	}
 	if e := t.Entry; e != nil {
 		v.Email, v.Fields, v.Contact, v.Origin = e.Email, story.Fields(e.Fields), e.ContactID, story.OriginOf(t)

@@ -232,8 +232,8 @@ func harmless(t *testing.T, name, body string) {
 
 var tags = regexp.MustCompile(`(?s)<[^>]*>`)
 
-// words returns what a page says, without its tags.
-func words(body string) string {
+// wordsOf returns what a page says, without its tags.
+func wordsOf(body string) string {
 	return strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(body, " "))), " ")
 }
 

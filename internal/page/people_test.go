@@ -33,13 +33,13 @@ func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
 	b := w.browser()
 	b.signIn("ada", password)
 	got := b.find("1")
-	if said := words(got.body); got.status != http.StatusOK || !strings.Contains(said, "Why they get mail, or not The contact is in Owlat, and was put on the topic.") {
+	if said := wordsOf(got.body); got.status != http.StatusOK || !strings.Contains(said, "Why they get mail, or not The contact is in Owlat, and was put on the topic.") {
 		t.Errorf("before she left %d: %s", got.status, said)
 	}
 	f.leaves()
 	for _, word := range []string{"1", "Ada@Example.com ", "k1"} {
 		got := b.find(word)
-		said := words(got.body)
+		said := wordsOf(got.body)
 		for _, want := range []string{
 			"The person left it, as one of Owlat's webhooks told", "Ada", "created by this sync", "Created the contact.", "run 7", "The sync met the row for the first time.",
 			"could not be told: topic.unsubscribed. It was given up; attempts: 1.", "The person left Newsletter", "firstName: Ada",
@@ -92,7 +92,7 @@ func TestPeopleAreFound(t *testing.T) {
 		nasty:              {"The row fails, and later runs try it again: no answer in time", "If it stays, look at the deployment"},
 	} {
 		got := b.find(word)
-		if said := words(got.body); got.status != http.StatusOK || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
+		if said := wordsOf(got.body); got.status != http.StatusOK || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
 			t.Errorf("%q: %d, want %q:\n%s", word, got.status, want, said)
 		}
 		harmless(t, word, got.body)
@@ -124,13 +124,13 @@ func TestAPlanThatWaits(t *testing.T) {
 	for word, want := range map[string]string{"1": "take off topic news (when newsletter)", "ada@example.com": "take off topic news", "new": "create new@example.com", "NEW@example.com": "create new@example.com"} {
 		got := b.find(word)
 		if got.status != http.StatusOK || !strings.Contains(got.body, link) || strings.Count(got.body, want) != 1 {
-			t.Errorf("%s: %d %s", word, got.status, words(got.body))
+			t.Errorf("%s: %d %s", word, got.status, wordsOf(got.body))
 		}
 		harmless(t, word, got.body)
 	}
 	for _, word := range []string{"bob@example.com", "2", "nobody"} {
 		if got := b.find(word); strings.Contains(got.body, "waits for approval") {
-			t.Errorf("%s: %s", word, words(got.body))
+			t.Errorf("%s: %s", word, wordsOf(got.body))
 		}
 	}
 }
@@ -188,7 +188,7 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	}
 	f.contact = &owlat.Contact{ID: "k1", Email: "ada@example.com", FirstName: "Ada", LastName: nasty}
 	got := b.send(path, path+"/now")
-	if said := words(got.body); got.status != http.StatusOK || f.asked != 1 || !strings.Contains(said, "Somebody changed the contact in Owlat") || !strings.Contains(said, "lastName is") {
+	if said := wordsOf(got.body); got.status != http.StatusOK || f.asked != 1 || !strings.Contains(said, "Somebody changed the contact in Owlat") || !strings.Contains(said, "lastName is") {
 		t.Errorf("%d after %d requests: %s", got.status, f.asked, said)
 	}
 	harmless(t, "now", got.body)
@@ -198,13 +198,13 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	}
 	f.members = &owlat.ContactPreferences{Topics: []owlat.TopicPreference{{ID: "t0123456789", Name: nasty, Subscribed: true}}}
 	got = b.send(path, path+"/now")
-	if said := words(got.body); !strings.Contains(said, ": on it.") {
+	if said := wordsOf(got.body); !strings.Contains(said, ": on it.") {
 		t.Errorf("the memberships are not told: %s", said)
 	}
 	harmless(t, "memberships", got.body)
 	f.members, f.membersErr = nil, &owlat.PreferencesError{Reason: owlat.ReasonInvalidSignature, Status: http.StatusOK}
-	if got := b.send(path, path+"/now"); !strings.Contains(words(got.body), "could not be read: owlat:") {
-		t.Errorf("a wrong secret is not told: %s", words(got.body))
+	if got := b.send(path, path+"/now"); !strings.Contains(wordsOf(got.body), "could not be read: owlat:") {
+		t.Errorf("a wrong secret is not told: %s", wordsOf(got.body))
 	}
 	f.contact = nil
 	if got := b.send(path, path+"/now"); !strings.Contains(got.body, "Owlat has no such contact any more.") {
@@ -217,7 +217,7 @@ func TestWhatOwlatHasNow(t *testing.T) {
 	} {
 		f.refuses = err
 		if got := b.send(path, path+"/now"); got.status != http.StatusOK || !strings.Contains(got.body, want) {
-			t.Errorf("%v: %d %s", err, got.status, words(got.body))
+			t.Errorf("%v: %d %s", err, got.status, wordsOf(got.body))
 		}
 	}
 }
@@ -234,8 +234,8 @@ func TestForgettingAPerson(t *testing.T) {
 		t.Error("nothing leads to forgetting")
 	}
 	asked := b.get(path + "/forget")
-	if !containsAll(words(asked.body), []string{"Forget ada@example.com ?", "cannot be undone", "failures and topics: 1", "users , row 1", "Lines of their history: 1", "with its write-backs: 1", "A keyed hash", "The contact in Owlat, the row in your source, and backups"}) {
-		t.Errorf("it asks:\n%s", words(asked.body))
+	if !containsAll(wordsOf(asked.body), []string{"Forget ada@example.com ?", "cannot be undone", "failures and topics: 1", "users , row 1", "Lines of their history: 1", "with its write-backs: 1", "A keyed hash", "The contact in Owlat, the row in your source, and backups"}) {
+		t.Errorf("it asks:\n%s", wordsOf(asked.body))
 	}
 	if entries, err := f.Entries(t.Context(), "users", []string{"1"}); err != nil || len(entries) != 1 {
 		t.Fatal("it was forgotten by a look at the question", err)
@@ -245,7 +245,7 @@ func TestForgettingAPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := b.send(path+"/forget", path+"/forget"); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "Nothing was erased") || !strings.Contains(got.body, "Forget the person once the run has ended") {
-		t.Errorf("during a run: %d %s", got.status, words(got.body))
+		t.Errorf("during a run: %d %s", got.status, wordsOf(got.body))
 	}
 	if err := lock.Release(); err != nil {
 		t.Fatal(err)
@@ -261,7 +261,7 @@ func TestForgettingAPerson(t *testing.T) {
 		t.Errorf("the audit has %q", audit)
 	}
 	if got := b.find("ada@example.com"); !strings.Contains(got.body, "asked to forget") {
-		t.Errorf("afterwards: %s", words(got.body))
+		t.Errorf("afterwards: %s", wordsOf(got.body))
 	}
 	if log := w.log.String(); strings.Contains(log, "ada@example") || !strings.Contains(log, "a person was forgotten") {
 		t.Errorf("the log:\n%s", log)
@@ -278,7 +278,7 @@ func TestLiftingASuppression(t *testing.T) {
 	b.signIn("ada", password)
 	dan, eve := b.find("dan@example.com").path, b.find("eve@example.com").path
 	if got := b.get(eve); !strings.Contains(got.body, "The person marked a mail as spam") {
-		t.Errorf("the verdict: %s", words(got.body))
+		t.Errorf("the verdict: %s", wordsOf(got.body))
 	}
 	if got := b.send(eve+"/lift", eve+"/lift"); got.status != http.StatusBadRequest {
 		t.Errorf("a complaint is lifted without a word: %d", got.status)
@@ -320,20 +320,20 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 	} {
 		path := b.find(word).path
 		got := b.send(path, path+"/sources")
-		if got.status != http.StatusOK || !containsAll(words(got.body), want) {
-			t.Errorf("%s: %d: %s", word, got.status, words(got.body))
+		if got.status != http.StatusOK || !containsAll(wordsOf(got.body), want) {
+			t.Errorf("%s: %d: %s", word, got.status, wordsOf(got.body))
 		}
 		harmless(t, word, got.body)
 	}
 	listed := b.send("/failures", "/failures/unsendable", "sync", "users")
 	link := regexp.MustCompile(`/people/[^"]+`).FindString(listed.body)
-	if got := b.send(link, link+"/sources"); !strings.Contains(words(got.body), "users , row 77 It cannot be sent: the address has no @") {
-		t.Errorf("from the list of rows that cannot be sent, at %q: %s", link, words(got.body))
+	if got := b.send(link, link+"/sources"); !strings.Contains(wordsOf(got.body), "users , row 77 It cannot be sent: the address has no @") {
+		t.Errorf("from the list of rows that cannot be sent, at %q: %s", link, wordsOf(got.body))
 	}
 	f.unreadable = errUnreadable
 	path := b.find("nobody").path
 	if got := b.send(path, path+"/sources"); !strings.Contains(got.body, "The source could not be read. The log of the service says why.") || strings.Contains(got.body, "secretpart") {
-		t.Errorf("an unreadable source: %s", words(got.body))
+		t.Errorf("an unreadable source: %s", wordsOf(got.body))
 	}
 }
 

@@ -1,8 +1,6 @@
 package page
 
 import (
-	"cmp"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -42,8 +40,8 @@ type runsPage struct {
 	Older, Newest     string // empty: there are none
 }
 
-// How many runs a page lists, and how far back the pages go: the records of older runs are pruned with the history.
-const runsOnPage, mostRunsBack = 100, 100_000
+// runsOnPage is how many runs a page lists.
+const runsOnPage = 100
 
 func showRuns(c *call) error {
 	s, err := c.named(c.r.PathValue("name"))
@@ -71,7 +69,7 @@ func showRuns(c *call) error {
 		if r, err = standing.Now(c.r.Context(), c.d.Ledger, r); err != nil {
 			return err
 		}
-		v.Runs = append(v.Runs, newRunView(c.base, r))
+		v.Runs = append(v.Runs, newRunView(c, r))
 	}
 	c.show(http.StatusOK, "runs", "Runs of "+straight(name), v)
 	return nil
@@ -128,6 +126,7 @@ type runPage struct {
 	Operator    bool
 	May         []link // what the viewer may do with it
 	Decisions   rowlist.Decisions
+	Lost        bool // it did something with single rows, and nothing of that is known
 }
 
 // laterView is the run that took the place of one that was held.
@@ -149,7 +148,7 @@ func showRun(c *call) error {
 	}
 	address := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
 	v := runPage{
-		Run: newRunView(c.base, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Says: telling.Waits(&r),
+		Run: newRunView(c, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Says: telling.Waits(&r),
 		Guards: r.Guards, Facts: telling.Facts(&r), Outcomes: telling.Outcomes(r.Report), Operator: c.who.May(config.Operator),
 	}
 	switch r.Status {
@@ -178,33 +177,28 @@ func showRun(c *call) error {
 	if v.Decisions, err = rowlist.ListDecisions(c.r.Context(), (ofRun{c}).rows(&r, address)); err != nil {
 		return err
 	}
+	v.Lost = len(v.Decisions.Lines) == 0 && !v.Decisions.Narrowed && v.Live == nil && v.Run.Changed+v.Run.Failed > 0
 	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), v)
 	return nil
 }
 
-// candidates is how many later runs are looked at for the one that took the place of another.
-const candidates = 100
+// How many later runs are looked at for the one that took the place of another: mostly it is the first.
+const fewLater, mostLater = 3, 100
 
 // later returns the run that took the place of one that was held. Runs of a sync come one after the other, so whichever began no earlier is later.
 func (c ofRun) later(held *ledger.Run) (*laterView, error) {
-	briefs, err := c.d.Ledger.Briefs(c.r.Context(), held.Sync, held.Started, mostRunsBack)
-	if err != nil {
-		return nil, err
-	}
-	briefs = slices.DeleteFunc(briefs, func(b ledger.Brief) bool {
-		return b.ID == held.ID || b.Finished.IsZero() || b.Started.Before(held.Started)
-	})
-	slices.SortFunc(briefs, func(a, b ledger.Brief) int { return cmp.Or(a.Finished.Compare(b.Finished), cmp.Compare(a.ID, b.ID)) })
-	for _, b := range briefs[:min(candidates, len(briefs))] {
-		r, err := c.d.Ledger.Run(c.r.Context(), b.ID)
-		if errors.Is(err, ledger.ErrNoRun) {
-			continue // it was pruned meanwhile
-		}
+	for _, most := range []int{fewLater, mostLater} {
+		runs, err := c.d.Ledger.RunsSince(c.r.Context(), held.Sync, held.Started, most)
 		if err != nil {
 			return nil, err
 		}
-		if reconcile.TookPlace(r, held) {
-			return &laterView{r.ID, c.base + "/runs/" + strconv.FormatInt(r.ID, 10)}, nil
+		for i := range runs {
+			if r := &runs[i]; r.ID != held.ID && !r.Started.Before(held.Started) && reconcile.TookPlace(r, held) {
+				return &laterView{r.ID, c.base + "/runs/" + strconv.FormatInt(r.ID, 10)}, nil
+			}
+		}
+		if len(runs) < most {
+			break
 		}
 	}
 	return &laterView{}, nil

@@ -75,7 +75,19 @@ func TestARunAfterwards(t *testing.T) {
 	// Keys that are addresses are the operators', and all keys of a sync whose keys are addresses.
 	has(t, "a viewer", viewer.get(at), ">4711<", "!ada@example.com", "hidden", `name="key"`, "An operator can have the source read", "!Read the source")
 	has(t, "what could not be sent", b.get(at), "list the rows that cannot be sent (17)", "topic added", "<bdi>news</bdi> <span class=\"why\">(<bdi>when newsletter</bdi>)")
-	k.ended(ledger.StatusOK)
+	later := k.ended(ledger.StatusOK)
+	has(t, "a run of whose rows nothing is known any more", b.get(fmt.Sprintf("/runs/%d", later)), "What it did with single rows is not kept any more", "!so far")
+	idle, err := k.ledger.Run(t.Context(), later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o := range idle.Report.Outcomes {
+		idle.Report.Outcomes[o] = 0
+	}
+	if err := k.under(func(l ledger.Lock) error { return l.EndRun(t.Context(), ledger.Ending{Run: *idle}) }); err != nil {
+		t.Fatal(err)
+	}
+	has(t, "a run that changed nothing", b.get(fmt.Sprintf("/runs/%d", later)), "The run changed no row, and failed at none.", "!not kept")
 	has(t, "what could not be sent then", b.get(at), "Which rows could not be sent (17) is not known any more", "!Read the source")
 	read := func(b *browser, query string) (rows [][]string) {
 		t.Helper()

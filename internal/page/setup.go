@@ -3,6 +3,8 @@ package page
 import (
 	"net/http"
 	"strings"
+
+	"owlatsync/internal/words"
 )
 
 // help says how to go on where something is not there yet: steps, each with what is typed or written.
@@ -29,49 +31,30 @@ func showNoDeployment(c *call) error {
 	c.show(http.StatusOK, "setup", "Set up", help{Title: "No deployment yet", Steps: []helpStep{
 		{Do: "Write the first deployment into the configuration of the service, or into a file of the folder that it names:",
 			Lines: "deployments:\n  acme:\n    owlat: {url: \"https://acme.convex.site\", api_key: \"${ACME_API_KEY}\"}\n    " + strings.ReplaceAll(syncLines, "\n", "\n    ")},
-		{Do: "See whether the source, Owlat and the records of owlat-sync (the ledger) can be reached:", Command: "owlat-sync check --deployment acme"},
+		{Do: "See whether the source, Owlat and the records of owlat-sync (the ledger) can be reached:", Command: c.typed().Command("check --deployment acme", "")},
 		{Do: "Let the service read its configuration again:", Command: serviceReads, Then: "The deployment will stand here."},
 	}})
 	return nil
 }
 
 // noSync says how a deployment gets its first sync.
-func noSync(deployment string) *help {
+func noSync(typed words.Typed) *help {
 	return &help{Title: "No sync yet", Steps: []helpStep{
 		{Do: "Let owlat-sync look at your database, and propose a configuration:", Command: "owlat-sync init \"postgres://app@db.example/app\"", Then: "Or write a sync yourself:"},
 		{Do: "A sync in the configuration looks like this:", Lines: syncLines},
-		{Do: "See whether the source, Owlat and the records of owlat-sync (the ledger) can be reached:", Command: commandOf("check", deployment)},
+		{Do: "See whether the source, Owlat and the records of owlat-sync (the ledger) can be reached:", Command: typed.Command("check", "")},
 		{Do: "Let the service read its configuration again:", Command: serviceReads, Then: "The sync will stand here."},
 	}}
 }
 
 // neverRun says how a sync has its first run.
-func neverRun(deployment, sync string, scheduled bool) *help {
+func neverRun(typed words.Typed, sync string, scheduled bool) *help {
 	h := &help{Title: "How it begins", Steps: []helpStep{
-		{Do: "See what the first run would do. Nothing is sent, and nothing is written:", Command: commandOf("plan --sync "+shellWord(sync), deployment)},
-		{Do: "Let it run. A first run shows its numbers, and asks before it sends:", Command: commandOf("run --sync "+shellWord(sync), deployment)},
+		{Do: "See what the first run would do. Nothing is sent, and nothing is written:", Command: typed.Command("plan", straight(sync))},
+		{Do: "Let it run. A first run shows its numbers, and asks before it sends:", Command: typed.Command("run", straight(sync))},
 	}}
 	if !scheduled {
 		h.Steps = append(h.Steps, helpStep{Do: "So that it runs by itself from then on, give it a schedule in the configuration, and let the service read that again:", Lines: "    schedule: every 15m", Command: serviceReads})
 	}
 	return h
-}
-
-// commandOf returns a command for a deployment as it is typed.
-func commandOf(words, deployment string) string {
-	if deployment == "" {
-		return "owlat-sync " + words
-	}
-	return "owlat-sync " + words + " --deployment " + shellWord(deployment)
-}
-
-// shellWord returns a text as one word for a shell.
-func shellWord(text string) string {
-	plain := func(r rune) bool {
-		return r == '-' || r == '_' || r == '.' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	}
-	if text != "" && strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 && text[0] != '-' {
-		return text
-	}
-	return "'" + strings.ReplaceAll(straight(text), "'", `'\''`) + "'"
 }

@@ -48,12 +48,3 @@ func TestHowToBegin(t *testing.T) {
 		}
 	})
 }
-
-func TestShellWords(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{"users": "users", "": "''", "-x": "'-x'", "a b": "'a b'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "ü": "'ü'"} {
-		if got := shellWord(text); got != want {
-			t.Errorf("%q: %s, want %s", text, got, want)
-		}
-	}
-}

@@ -18,6 +18,7 @@ import (
 	"owlatsync/internal/page/chart"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
+	"owlatsync/internal/words"
 )
 
 //go:embed templates/*.html
@@ -56,8 +57,29 @@ type view struct {
 	Nav        []link
 	Form       string // what every form sends back
 	Version    string
+	Typed      words.Typed // for commands, which name the deployment and the configuration file where they must
 	Content    any
 }
+
+// Says returns a text of the program, with its commands as they are typed here.
+func (v view) Says(text string) string { return straight(v.Typed.Complete(text)) }
+
+// Command returns a command as it is typed here.
+func (v view) Command(command string) string { return v.Typed.Command(command, "") }
+
+// typed says how commands about the deployment are typed, or about the whole service.
+func (c *call) typed() words.Typed {
+	if c.d == nil {
+		return c.parts.typed("")
+	}
+	return c.parts.typed(c.d.Name)
+}
+
+func (p Parts) typed(deployment string) words.Typed {
+	return words.Typed{Config: p.Config, Deployment: straight(deployment)}
+}
+
+func (p Parts) says(deployment, text string) string { return p.typed(deployment).Complete(text) }
 
 // link is an entry of the navigation.
 type link struct {
@@ -86,7 +108,7 @@ func (c *call) show(status int, name, title string, content any) {
 	addresses, _ := static()
 	v := view{
 		Title: title, Static: addresses, Who: c.who, SignedIn: c.who.Name != "" && !c.parts.Gate.Open(), Base: c.base, Form: c.parts.Sessions.FormToken(c.id),
-		Version: c.parts.Version, Content: content,
+		Version: c.parts.Version, Typed: c.typed(), Content: content,
 	}
 	if c.who.Name != "" {
 		v.Several = len(c.reached()) > 1

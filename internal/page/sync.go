@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -65,7 +66,7 @@ func showSync(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := syncPage{Sync: newSyncView(c.base, state), LastGood: state.LastGood, Needs: needsOf(c.d.Name, state), Operator: c.who.May(config.Operator)}
+	v := syncPage{Sync: newSyncView(c.base, state), LastGood: state.LastGood, Needs: needsOf(c.typed(), state), Operator: c.who.May(config.Operator)}
 	for _, w := range figures.Windows {
 		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
 	}
@@ -77,10 +78,10 @@ func showSync(c *call) error {
 		v.Plots = append(v.Plots, p.HTML())
 	}
 	for _, r := range runs {
-		v.Runs = append(v.Runs, newRunView(c.base, r))
+		v.Runs = append(v.Runs, newRunView(c, r))
 	}
 	if len(runs) == 0 {
-		v.Begin = neverRun(c.d.Name, name, state.Sync.Sync.Schedule.Text != "")
+		v.Begin = neverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "")
 	}
 	if c.who.May(config.Operator) {
 		v.Settings = settingsOf(&state.Sync.Sync)
@@ -89,8 +90,8 @@ func showSync(c *call) error {
 	return nil
 }
 
-func newRunView(base string, r ledger.Run) runView {
-	v := runView{Run: r.ID, Address: base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: r.Status, Message: r.Message, Started: r.Started}
+func newRunView(c *call, r ledger.Run) runView {
+	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: r.Status, Message: c.typed().Complete(r.Message), Started: r.Started}
 	if !r.Finished.IsZero() {
 		v.Took = r.Finished.Sub(r.Started).Round(100 * time.Millisecond).String()
 	}
@@ -125,6 +126,10 @@ func settingsOf(s *config.Sync) []setting {
 	}
 	add("key", strings.Join(s.Key, ", "))
 	add("fields.email", s.Fields.Email)
+	for _, f := range owlatsync.ContactFields {
+		add("fields."+f.Name(), cmp.Or(s.Fields.Others[f], s.Fields.Shapes.Fields[f].Value))
+	}
+	add("fields.fullName", s.Fields.FullName)
 	for _, t := range s.Topics {
 		when := "every row"
 		if t.When != "" {

@@ -33,7 +33,7 @@ func readUnsendable(c *call, sync config.Sync) error {
 	case c.r.Context().Err() != nil:
 		return c.r.Context().Err()
 	case ctx.Err() != nil:
-		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the source could not be read in time", Hint: "\"" + command(c.d.Name, "failures --kind invalid,duplicate") + "\" takes its time"}
+		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the source could not be read in time", Hint: "\"" + c.typed().Command("failures --kind invalid,duplicate", "") + "\" takes its time"}
 	default:
 		c.log.Warn("a source could not be read for the page", "deployment", c.d.Name, "sync", sync.Name, "error", err)
 		return &access.Refusal{Status: http.StatusServiceUnavailable, Code: "unavailable", Message: "the source could not be read", Hint: "the log of the service says why; \"owlat-sync check\" tests the source"}

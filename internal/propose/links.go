@@ -122,9 +122,12 @@ func withoutLanguage(key []string) []string {
 	if len(key) < 2 {
 		return key
 	}
-	return slices.DeleteFunc(slices.Clone(key), func(c string) bool {
-		return hasAny([]string{squash(tokens(c))}, "langcode", "language", "lang", "locale", "languagecode")
-	})
+	return slices.DeleteFunc(slices.Clone(key), isLanguage)
+}
+
+// isLanguage reports whether a column is called as that of a language.
+func isLanguage(column string) bool {
+	return hasAny([]string{squash(tokens(column))}, "langcode", "language", "lang", "locale", "languagecode")
 }
 
 // personWord returns the word of the table's name that says that it holds people, in the singular; empty if there is none.

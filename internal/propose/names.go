@@ -196,6 +196,9 @@ func (p naming) names() {
 			p.FieldNotes = append(p.FieldNotes, "Where another table has them, join it in the query and map its columns here.")
 		}
 	}
+	if at := slices.IndexFunc(p.Table.Columns, func(c inspect.Column) bool { return isLanguage(c.Name) }); at >= 0 {
+		p.FieldNotes = append(p.FieldNotes, fmt.Sprintf("%s is left out: Owlat's API cannot set a contact's language.", p.Table.Columns[at].Name))
+	}
 }
 
 // nameParts are the fields of names with the names of their columns.

@@ -75,3 +75,18 @@ func TestConsentWords(t *testing.T) {
 		}
 	}
 }
+
+func TestALanguageIsLeftOut(t *testing.T) {
+	t.Parallel()
+	for column, want := range map[string]bool{"locale": true, "Language": true, "languages_spoken": false} {
+		table := inspect.Table{Name: "users", Columns: []inspect.Column{{Name: "email", Kind: inspect.Text}, {Name: column, Kind: inspect.Text}}}
+		catalog := &inspect.Catalog{Dialect: inspect.SQLite, Tables: []inspect.Table{table}}
+		p, err := Propose(catalog, &catalog.Tables[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Contains(p.FieldNotes, column+" is left out: Owlat's API cannot set a contact's language."); got != want {
+			t.Errorf("%s: %q", column, p.FieldNotes)
+		}
+	}
+}

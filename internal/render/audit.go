@@ -23,7 +23,7 @@ type auditJSON struct {
 }
 
 // Audit shows who asked for what, in the given order. More says that there may be earlier lines.
-func Audit(to To, all []ledger.AuditLine, more bool, typed Typed) error {
+func Audit(to To, all []ledger.AuditLine, more bool, typed words.Typed) error {
 	err := listing[ledger.AuditLine]{
 		none: "Nobody has asked for anything that fits.",
 		head: "NUMBER\tWHEN\tWHO\tBY\tWHAT\tABOUT",

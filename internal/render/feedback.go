@@ -47,7 +47,11 @@ func told(f ledger.Feedback) string {
 		for _, t := range f.Topics {
 			names = append(names, words.Printable(words.OrElse(t.Name, t.ID)))
 		}
-		return "left " + words.OrElse(strings.Join(names, ", "), "no topic")
+		said := "left " + words.OrElse(strings.Join(names, ", "), "no topic")
+		if f.Kind == ledger.KindRead {
+			said += " (found by reading)"
+		}
+		return said
 	case owlat.WebhookContactCreated:
 		return "by " + words.OrElse(words.Printable(f.Kind), "an unknown way")
 	}

@@ -32,7 +32,7 @@ func (p Asked) Words(command string) string {
 }
 
 // FirstRun says what a first run will do in the deployment at url. It is shown before the person is asked.
-func FirstRun(s owlatsync.Summary, url string, part Asked, typed Typed) string {
+func FirstRun(s owlatsync.Summary, url string, part Asked, typed words.Typed) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "This is the first run of sync %q. In Owlat at %s it will create %s and %s.\n",
 		s.Sync, url, words.Plural(s.Outcomes[owlatsync.Created], "contact"), words.Plural(s.Memberships.Added, "membership"))
@@ -46,7 +46,7 @@ func FirstRun(s owlatsync.Summary, url string, part Asked, typed Typed) string {
 
 // Held returns the error of a held run: the guards that hold it, its plan, and what to do next. With JSON it also shows the guards
 // at once.
-func Held(to To, held *reconcile.HeldError, s owlatsync.Summary, part Asked, typed Typed) error {
+func Held(to To, held *reconcile.HeldError, s owlatsync.Summary, part Asked, typed words.Typed) error {
 	approval := approval(held, part, typed)
 	if to.JSON {
 		_ = to.json(heldJSON{"held", held.Sync, held.Run, held.Hits, typed.Command("plan", held.Sync), approval})
@@ -67,7 +67,7 @@ func Held(to To, held *reconcile.HeldError, s owlatsync.Summary, part Asked, typ
 }
 
 // approval returns the command that lets a held run pass.
-func approval(held *reconcile.HeldError, part Asked, typed Typed) string {
+func approval(held *reconcile.HeldError, part Asked, typed words.Typed) string {
 	if len(held.Hits) > 1 || held.Hits[0].Guard != owlatsync.GuardFirstRun {
 		return typed.Command(fmt.Sprintf("approve %d", held.Run), held.Sync)
 	}
@@ -75,7 +75,7 @@ func approval(held *reconcile.HeldError, part Asked, typed Typed) string {
 }
 
 // Moved returns the error of a held plan that is out of date, with what to do next.
-func Moved(moved *reconcile.MovedError, sync config.Sync, part Asked, typed Typed) error {
+func Moved(moved *reconcile.MovedError, sync config.Sync, part Asked, typed words.Typed) error {
 	text := fmt.Sprintf("run %d is not applied, because the source, the ledger or Owlat has moved since it was planned: %s now",
 		moved.Run, words.Several(moved.Rows, "row is planned otherwise", "rows are planned otherwise"))
 	if !sync.KeyIsPersonal() {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 )
 
@@ -20,7 +21,7 @@ func TestApprovalKeepsWhatWasAskedFor(t *testing.T) {
 		{Asked{}, []owlatsync.Hit{removals}, "owlat-sync approve 3 --sync users"},
 		{Asked{}, []owlatsync.Hit{removals, first}, "owlat-sync approve 3 --sync users"},
 	} {
-		if got := approval(&reconcile.HeldError{Sync: "users", Run: 3, Hits: test.hits}, test.part, Typed{}); got != test.want {
+		if got := approval(&reconcile.HeldError{Sync: "users", Run: 3, Hits: test.hits}, test.part, words.Typed{}); got != test.want {
 			t.Errorf("%s, want %s", got, test.want)
 		}
 	}

@@ -76,6 +76,7 @@ type summaryJSON struct {
 	Requests    int                        `json:"requests"`            // writes to be sent
 	Lookups     int                        `json:"lookups"`             // requests to look up contacts before the plan is made
 	Seconds     float64                    `json:"seconds"`             // time that they take; "plan" includes the listing and the look-ups
+	Links       int                        `json:"links,omitempty"`     // memberships to read with the unsubscribe secret, beside the budget
 	MayExist    *mayExistJSON              `json:"may_exist,omitempty"` // only where contacts to be created may exist
 	Adoption    adoptionJSON               `json:"adoption"`
 	Guards      guardsJSON                 `json:"guards"`
@@ -127,7 +128,7 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
 		Creates: p.Creates, TopicAdds: p.TopicAdds, OptOuts: p.OptOuts, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
-		MayExist: newMayExistJSON(p),
+		Links: p.Links, MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
 		Guards: guardsJSON{
 			Hold: append([]owlatsync.Hit{}, g.Hits(p)...), Removals: newLimitJSON(g.Removals), Updates: newLimitJSON(g.Updates),
@@ -221,6 +222,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 		add("requests", "%6d, there is nothing to send", 0)
 	} else {
 		add("requests", "%6s%s, %s at %g a second", between(least.Requests, most.Requests), asking, lasts(p), rate)
+	}
+	if p.Links > 0 {
+		add("links", "%6d to read who is on which topic, %s, beside those requests", p.Links, bar.About(p.LinksLast))
 	}
 	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
 		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)

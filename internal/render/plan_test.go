@@ -43,11 +43,13 @@ func TestAPlanOfContactsThatMayExist(t *testing.T) {
 		Sync: "users", Rows: 3, Entries: 1, Outcomes: map[owlatsync.Outcome]int{owlatsync.Created: 2, owlatsync.Unchanged: 1},
 		Memberships: owlatsync.MembershipCounts{Added: 2}, Events: 2, Requests: 6, MayExist: 2,
 		Least: owlatsync.Ends{Requests: 4}, Most: owlatsync.Ends{Requests: 10, Added: 2, Events: 2}, Duration: time.Second, Longest: 3 * time.Second,
+		Links: 40, LinksLast: 2 * time.Second,
 	}
 	text := strings.Join(summaryLines(p, config.Sync{}, 10), "\n")
 	for _, want := range []string{
 		"  create            2, or adopt if it exists\n", "  topics       0 to 2 to add, 0 to remove", "  events       0 to 2 to send\n",
 		"  requests     4 to 10, at most about 3s at 10 a second\n",
+		"  links            40 to read who is on which topic, about 2s, beside those requests\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
@@ -58,7 +60,7 @@ func TestAPlanOfContactsThatMayExist(t *testing.T) {
 	}
 	shown := string(words.JSON(newSummaryJSON(p, config.Sync{})))
 	for _, want := range []string{
-		`"requests":6,"lookups":0,"seconds":1,"may_exist":{"rows":2,"least":{"requests":4,"added":0,"events":0},"most":{"requests":10,"added":2,"events":2},"seconds":3}`,
+		`"requests":6,"lookups":0,"seconds":1,"links":40,"may_exist":{"rows":2,"least":{"requests":4,"added":0,"events":0},"most":{"requests":10,"added":2,"events":2},"seconds":3}`,
 	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("no %s in:\n%s", want, shown)

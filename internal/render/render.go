@@ -12,9 +12,9 @@ import (
 
 // To is where something is shown, and in which form.
 type To struct {
-	W     io.Writer // it keeps its errors itself
-	JSON  bool      // lines of JSON in place of text
-	Typed Typed     // for the commands in advice
+	W     io.Writer   // it keeps its errors itself
+	JSON  bool        // lines of JSON in place of text
+	Typed words.Typed // for the commands in advice
 }
 
 func (t To) printf(format string, args ...any) {

@@ -52,7 +52,7 @@ type runLine struct {
 	Report   *owlatsync.Report `json:"report,omitempty"`
 }
 
-func newSyncStatus(st standing.Sync, typed Typed) syncStatus {
+func newSyncStatus(st standing.Sync, typed words.Typed) syncStatus {
 	s := syncStatus{
 		Type: "status", Sync: st.Sync.Name, Rows: st.Rows.Entries, InStep: st.InStep(), Unsendable: st.Unsendable(), Failing: st.Rows.Failing, Parked: st.Rows.Parked,
 		Asked: st.Rows.Asked,
@@ -97,7 +97,7 @@ func newRunLine(r ledger.Run) runLine {
 }
 
 // Status shows the state of a sync of a deployment, whose name may be empty.
-func Status(to To, deployment string, st standing.Sync, typed Typed) error {
+func Status(to To, deployment string, st standing.Sync, typed words.Typed) error {
 	s := newSyncStatus(st, typed)
 	s.Deployment = deployment
 	if to.JSON {

@@ -87,13 +87,13 @@ func TestStatus(t *testing.T) {
 	} {
 		test.st.Sync = config.Sync{Name: "users"}
 		var text, json strings.Builder
-		if err := Status(To{W: &text}, "", test.st, Typed{}); err != nil {
+		if err := Status(To{W: &text}, "", test.st, words.Typed{}); err != nil {
 			t.Fatal(err)
 		}
 		if want := strings.Join(test.text, "\n") + "\n"; text.String() != want {
 			t.Errorf("%s:\n%s\nwant:\n%s", test.name, text.String(), want)
 		}
-		if err := Status(To{W: &json, JSON: true}, "", test.st, Typed{}); err != nil {
+		if err := Status(To{W: &json, JSON: true}, "", test.st, words.Typed{}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(json.String(), `{"type":"status","sync":"users",`) || !strings.Contains(json.String(), test.json) {

@@ -133,12 +133,19 @@ func (t memberships) why(m *ledger.Membership) string {
 			break
 		}
 		text = fmt.Sprintf("the person left it (a webhook told so %s)", when)
+		if o := t.Found(m.Topic); o != nil {
+			text = fmt.Sprintf("the person left it (Owlat shows so: on it %s, off it %s)", words.Clock(o.Since), words.Clock(o.At))
+		}
 		if t.Members == nil {
 			text += "; whether they came back by themselves is not known"
 		}
 	case ledger.MemberLeft:
 		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there; that it is back is no new consent", when)
 	case ledger.MemberUnsure:
+		if !m.Off.IsZero() {
+			text = fmt.Sprintf("an add was sent %s and never answered; %s they were not on it: the add was lost, or the person has left since: \"owlat-sync topic add\" adds them again if you are sure", when, words.Clock(m.Off))
+			break
+		}
 		text = fmt.Sprintf("an add was sent %s and never answered, and the person may have left since: \"owlat-sync topic add\" adds them again if you are sure", when)
 	default:
 		text = string(m.State)

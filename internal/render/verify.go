@@ -97,7 +97,7 @@ func findingWords(f reconcile.Finding) string {
 }
 
 // End says how much was compared and found, and what to do. With repair it does not advise one, because it follows.
-func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) error {
+func (v *Findings) End(result reconcile.Verified, repair bool, typed words.Typed) error {
 	if v.to.JSON {
 		return v.to.json(verifiedJSON{"verified", result.Contacts, result.Entries, result.Differences(), result.Findings, result.Repaired, result.Invalid})
 	}
@@ -139,7 +139,7 @@ func (v *Findings) End(result reconcile.Verified, repair bool, typed Typed) erro
 }
 
 // invalid says how many people are missing because their rows are invalid. No run can help them.
-func (v *Findings) invalid(result reconcile.Verified, typed Typed) {
+func (v *Findings) invalid(result reconcile.Verified, typed words.Typed) {
 	if result.Invalid > 0 {
 		v.to.printf("%s not in Owlat because of an invalid row; \"%s\" lists them.\n",
 			words.Several(result.Invalid, "person of the source is", "people of the source are"), typed.Command("failures --kind invalid", ""))

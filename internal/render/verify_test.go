@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/words"
 	"owlatsync/reconcile"
 )
 
@@ -30,7 +31,7 @@ func TestFindings(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := v.End(result, false, Typed{Config: "x.yaml"}); err != nil {
+		if err := v.End(result, false, words.Typed{Config: "x.yaml"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -81,7 +82,7 @@ func TestManyFindingsAreCounted(t *testing.T) {
 		}
 	}
 	result := reconcile.Verified{Findings: map[reconcile.FindingKind]int{reconcile.SourceAhead: n}}
-	if err := v.End(result, false, Typed{}); err != nil {
+	if err := v.End(result, false, words.Typed{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(text.String(), "the next run would"); got != shownFindings {

@@ -34,6 +34,8 @@ type Options struct {
 	// Lookup looks a variable of the environment up, for systemd and OpenTelemetry.
 	Lookup  func(name string) (string, bool)
 	Version string
+	// Config is the configuration file that the commands on the page name; empty: it is found without a name.
+	Config string
 	// Ready is told once that the service listens; it may be nil.
 	Ready func(Addresses)
 }
@@ -61,6 +63,7 @@ type service struct {
 	gate    *access.Gate
 	people  *session.Book
 	api     *api.API
+	page    *page.Page
 	front   *front
 	way     Way
 	nodes   func(context.Context) ([]roll.Node, error) // nil: this process works alone
@@ -122,10 +125,11 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err := (turnover{s}).openAll(ctx); err != nil {
 		return err
 	}
+	s.page = page.New(page.Parts{Directory: s.directory, Gate: s.gate, Sessions: s.people, Version: s.o.Version, Log: s.log, Nodes: s.nodes, Secret: s.secret, Config: s.o.Config})
 	s.api = api.New(api.Parts{
 		Directory: s.directory, Ready: s.ready, Gate: s.gate, Metrics: s.metrics.Handler(s.log), Version: s.o.Version, Log: s.log,
 		Astray: func(why api.Astray) { s.metrics.Astray(string(why)) },
-		Page:   page.New(page.Parts{Directory: s.directory, Gate: s.gate, Sessions: s.people, Version: s.o.Version, Log: s.log, Nodes: s.nodes, Secret: s.secret}),
+		Page:   s.page,
 	})
 	return nil
 }
@@ -226,6 +230,7 @@ func (s *service) serve(ctx context.Context, signals Signals) error {
 		return err
 	}
 	s.began()
+	all.Go(func() { s.page.Warm(parts) })
 
 	err := s.wait(ctx, signals, broken)
 	s.stopping.Store(true)

@@ -12,11 +12,13 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/exitcode"
+	"owlatsync/internal/feedback"
 	"owlatsync/internal/problem"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/rounds"
 	"owlatsync/source"
 )
 
@@ -64,8 +66,44 @@ func (s *Session) newEngine(outside *owlat.Client) *reconcile.Engine {
 		scratch = ""
 	}
 	return reconcile.New(s.Client, s.Ledger, reconcile.Options{
-		Logger: s.opener.Logger, Scratch: scratch, Outside: outside, Shared: s.Config.Ledger.Postgres(),
+		Logger: s.opener.Logger, Scratch: scratch, Outside: outside, Shared: s.Config.Ledger.Postgres(), Departed: s.departed,
 	})
+}
+
+// departed records that a person was found to have left topics, as a webhook would.
+func (s *Session) departed(ctx context.Context, d reconcile.Departure) error {
+	routes := RoutesOf(s.Config)
+	if s.opener.Routes != nil {
+		routes = s.opener.Routes()
+	}
+	return feedback.Find(ctx, s.Ledger, d, routes, s.opener.Found)
+}
+
+// RoutesOf returns which events go to the write-backs of a configuration.
+func RoutesOf(cfg *config.Config) (routes []feedback.Route) {
+	for _, w := range cfg.WriteBacks {
+		routes = append(routes, feedback.Route{Target: w.Name, On: w.On})
+	}
+	return routes
+}
+
+// RoundDue returns when the next round is due after what is known of rounds. One that broke off goes on at once; one that failed is tried again after
+// the interval.
+func RoundDue(kept ledger.Round, every time.Duration) time.Time {
+	switch open := kept.Open; {
+	case !open.Began.IsZero() && open.Failed == "":
+		return open.Began
+	case !open.Began.IsZero():
+		return open.Tried.Add(every)
+	case kept.Ended.IsZero():
+		return time.Time{}
+	}
+	return kept.Ended.Add(every)
+}
+
+// Poll makes a round that looks for people who have left topics.
+func (s *Session) Poll(ctx context.Context, o rounds.Options) (ledger.Round, error) {
+	return s.engine.Poller().Poll(ctx, o)
 }
 
 // Close closes the ledger, the sources that stay open, and the client's connections.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 
 	"owlatsync/internal/config"
+	"owlatsync/internal/feedback"
 	"owlatsync/internal/problem"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/owlat"
@@ -31,6 +32,10 @@ type Opener struct {
 	Attempt func(owlat.Attempt)
 	// Databases are shared with other openers; nil: each ledger in PostgreSQL has a database of its own.
 	Databases *Databases
+	// Routes says which write-backs are told of people who were found to have left topics; nil: those of the configuration.
+	Routes func() []feedback.Route
+	// Found is told of each of them once it is recorded. It must not block, and may be called by several goroutines; nil: nobody is told.
+	Found func(feedback.Taken)
 	// Line reaches a service that works with a ledger in PostgreSQL; nil: no request is sent through one.
 	Line  Lines
 	Reads bool // nothing is to be written to the ledger, so that one that cannot be written will do

@@ -23,7 +23,7 @@ type standing struct {
 	signs  Signs
 	budget Budget
 
-	lastGood, age, stale, held, queued, lastFeedback, writeBacks, oldest, pace, limit, share *prometheus.Desc
+	lastGood, age, stale, held, queued, lastFeedback, round, roundRead, roundPeople, roundSeconds, writeBacks, oldest, pace, limit, share *prometheus.Desc
 }
 
 // Watch makes the metrics show how things stand, too, until Unwatch. A nil budget leaves that out.
@@ -42,6 +42,10 @@ func (m *Metrics) Watch(signs Signs, budget Budget) {
 		held:         desc("held_runs", "Runs that wait for approval.", "sync"),
 		queued:       desc("queued_runs", "Runs that wait to begin."),
 		lastFeedback: desc("last_feedback_timestamp_seconds", "When the latest webhook of Owlat came; none ever did without it."),
+		round:        desc("last_round_timestamp_seconds", "When the latest whole round that looked for people who have left ended; none did without it."),
+		roundRead:    desc("last_round_contacts", "Contacts whose memberships that round read."),
+		roundPeople:  desc("last_round_people", "People whom that round found to have left topics unnoticed."),
+		roundSeconds: desc("last_round_seconds", "How long that round worked."),
 		writeBacks:   desc("write_back_deliveries", "Deliveries of write-backs that are not done, by state: waiting or dead.", "target", "state"),
 		oldest:       desc("write_back_overdue_seconds", "For how long the delivery that is due next has been due.", "target"),
 		pace:         desc("budget_pace_requests_per_second", "How fast requests to Owlat may be sent as things stand."),
@@ -70,7 +74,7 @@ func (m *Metrics) Unwatch() {
 
 // Describe lists what a scrape may have.
 func (s *standing) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.lastGood, s.age, s.stale, s.held, s.queued, s.lastFeedback, s.writeBacks, s.oldest, s.pace, s.limit, s.share} {
+	for _, d := range []*prometheus.Desc{s.lastGood, s.age, s.stale, s.held, s.queued, s.lastFeedback, s.round, s.roundRead, s.roundPeople, s.roundSeconds, s.writeBacks, s.oldest, s.pace, s.limit, s.share} {
 		to <- d
 	}
 }
@@ -115,6 +119,12 @@ func (s *standing) Collect(to chan<- prometheus.Metric) {
 	gauge(s.queued, float64(signs.Queued))
 	if !signs.LastFeedback.IsZero() {
 		gauge(s.lastFeedback, unix(signs.LastFeedback))
+	}
+	if r := signs.Round; !r.Ended.IsZero() {
+		gauge(s.round, unix(r.Ended))
+		gauge(s.roundRead, float64(r.Contacts))
+		gauge(s.roundPeople, float64(r.People))
+		gauge(s.roundSeconds, r.Seconds)
 	}
 	for _, w := range signs.WriteBacks {
 		gauge(s.writeBacks, float64(w.Waiting), w.Target, "waiting")

@@ -60,7 +60,14 @@ func serve(t *testing.T) string {
 func TestViews(t *testing.T) {
 	t.Parallel()
 	url, folder := serve(t), t.TempDir()
-	Everywhere(t, func(t *testing.T, v View) {
+	var widths, schemes []string
+	Everywhere(t, func(_ *testing.T, v View) {
+		widths, schemes = append(widths, fmt.Sprint(v.Width)), append(schemes, fmt.Sprint(v.Dark))
+	})
+	if os.Getenv(soakVariable) == "" && (len(widths) != 2 || widths[0] == widths[1] || schemes[0] == schemes[1]) {
+		t.Errorf("everywhere is at the widths %v, dark %v", widths, schemes)
+	}
+	for _, v := range Views {
 		v.Zone = "Asia/Tokyo"
 		p := Open(t, url, v)
 		scheme := "light"
@@ -83,7 +90,7 @@ func TestViews(t *testing.T) {
 		if picture, err := png.Decode(f); err != nil || picture.Bounds().Dx() != v.Width || !strings.HasSuffix(f.Name(), "start-"+v.String()+".png") {
 			t.Errorf("%s: %v", f.Name(), err)
 		}
-	})
+	}
 }
 
 // TestPlantedViolationsAreFound gives axe-core something to find, with scripts and without.

@@ -43,12 +43,18 @@ func (v View) String() string {
 
 func (v View) width() int { return cmp.Or(v.Width, Wide) }
 
-// Views are the widths and colour schemes in which every page is looked at.
+// Views are the widths and colour schemes in which pages are looked at.
 var Views = []View{{Width: Narrow}, {Width: Narrow, Dark: true}, {Width: Wide}, {Width: Wide, Dark: true}}
 
-// Everywhere runs a test in each of the Views, one after another.
+// soakVariable is set by "make soak".
+const soakVariable = "OWLATSYNC_SOAK"
+
+// Everywhere runs a test at both widths and in both colour schemes, one after another: in two of the Views, and with "make soak" in each.
 func Everywhere(t *testing.T, do func(t *testing.T, v View)) {
 	for _, v := range Views {
+		if v.Dark != (v.Width == Narrow) && os.Getenv(soakVariable) == "" {
+			continue
+		}
 		t.Run(v.String(), func(t *testing.T) { do(t, v) })
 	}
 }

@@ -62,11 +62,20 @@ func run(args []string) int {
 	}
 	if isTest(args) {
 		if folder := memoryFolder(); folder != "" {
-			defer os.RemoveAll(folder)
+			defer leaveMemory(folder)
 			env = append(env, "TMPDIR="+folder, "GOTMPDIR="+os.TempDir())
 		}
 	}
 	return runCommand(args, env, signals)
+}
+
+// ownerSuffix is what the name of the file ends with that says whose process a folder in memory is.
+const ownerSuffix = ".pid"
+
+// leaveMemory removes a folder in memory.
+func leaveMemory(dir string) {
+	_ = os.RemoveAll(dir)
+	_ = os.Remove(dir + ownerSuffix)
 }
 
 // isTest reports whether the command is "go test".

@@ -178,3 +178,27 @@ func TestSignalsReachTheCommand(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, 40+int(syscall.SIGTERM))
 	}
 }
+
+// TestTheMakefileStartsGoTest: what comes between this program and "go test" would hide from it that tests are run, and these then had neither their files in memory nor a
+// browser installed.
+func TestTheMakefileStartsGoTest(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := 0
+	for line := range strings.Lines(string(text)) {
+		_, command, found := strings.Cut(line, "run ./internal/testservers -- ")
+		if !found {
+			continue
+		}
+		starts++
+		args := strings.Fields(strings.ReplaceAll(command, "$(GO)", "go"))
+		if strings.Contains(command, " test ") && !isTest(args) {
+			t.Errorf("not seen as go test: %s", line)
+		}
+	}
+	if starts < 3 {
+		t.Errorf("%d lines start this program", starts)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,28 +27,37 @@ func memoryFolder() string {
 		return ""
 	}
 	sweep()
-	dir := memoryPrefix + strconv.Itoa(os.Getpid())
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return ""
+	for n := 1; n < 100; n++ {
+		dir := memoryPrefix + strconv.Itoa(n)
+		if err := os.Mkdir(dir, 0o700); errors.Is(err, os.ErrExist) {
+			continue // of another run that goes on
+		} else if err != nil {
+			return ""
+		}
+		// Servers that tests start run as users of their own.
+		if errors.Join(os.WriteFile(dir+ownerSuffix, []byte(strconv.Itoa(os.Getpid())), 0o600), os.Chmod(dir, 0o755)) != nil {
+			leaveMemory(dir)
+			return ""
+		}
+		return dir
 	}
-	// Servers that tests start run as users of their own.
-	if err := os.Chmod(dir, 0o755); err != nil {
-		_ = os.RemoveAll(dir)
-		return ""
-	}
-	return dir
+	return ""
 }
 
-// memoryPrefix is what the names of folders begin with, before the process whose they are. They are short because those of sockets must be.
+// memoryPrefix is what the names of folders begin with, before a number. It is the smallest that is free, and not the process's: go test keeps the result of a
+// test only for as long as TMPDIR is the same. They are short because those of sockets must be.
 const memoryPrefix = inMemory + "/owlat-"
 
 // sweep removes folders of processes that were killed.
 func sweep() {
-	folders, _ := filepath.Glob(memoryPrefix + "*")
-	for _, dir := range folders {
-		pid, err := strconv.Atoi(strings.TrimPrefix(dir, memoryPrefix))
-		if err == nil && unix.Kill(pid, 0) == unix.ESRCH {
-			_ = os.RemoveAll(dir)
+	owners, _ := filepath.Glob(memoryPrefix + "*" + ownerSuffix)
+	for _, file := range owners {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if pid, err := strconv.Atoi(string(text)); err == nil && unix.Kill(pid, 0) == unix.ESRCH {
+			leaveMemory(strings.TrimSuffix(file, ownerSuffix))
 		}
 	}
 }

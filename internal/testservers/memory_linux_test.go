@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strconv"
@@ -12,7 +13,7 @@ import (
 func TestFilesOfTestsAreInMemory(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	if dir := memoryFolder(); dir != "" {
-		os.RemoveAll(dir)
+		leaveMemory(dir)
 		t.Errorf("TMPDIR is set, and files are in %s", dir)
 	}
 	t.Setenv("TMPDIR", "")
@@ -25,16 +26,25 @@ func TestFilesOfTestsAreInMemory(t *testing.T) {
 	if err := left.Run(); err != nil {
 		t.Fatal(err)
 	}
-	stale := memoryPrefix + strconv.Itoa(left.Process.Pid)
-	if err := os.Mkdir(stale, 0o700); err != nil {
+	stale := memoryPrefix + "stale"
+	if err := errors.Join(os.Mkdir(stale, 0o700), os.WriteFile(stale+ownerSuffix, []byte(strconv.Itoa(left.Process.Pid)), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	defer os.Remove(stale)
+	defer leaveMemory(stale)
 	dir := memoryFolder()
 	if dir == "" {
 		t.Skip("there is no room for files in memory")
 	}
-	defer os.RemoveAll(dir)
+	defer leaveMemory(dir)
+	beside := memoryFolder()
+	defer leaveMemory(beside)
+	if beside == dir || beside == "" {
+		t.Errorf("two runs have %q and %q", dir, beside)
+	}
+	leaveMemory(dir)
+	if again := memoryFolder(); again != dir {
+		t.Errorf("the next run has %q, not %q, so that go test would not know its results", again, dir)
+	}
 	if _, err := os.Stat(stale); !os.IsNotExist(err) {
 		t.Errorf("the folder of a process that has ended: %v", err)
 	}

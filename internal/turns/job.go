@@ -48,8 +48,8 @@ func (j *Job) Began(run int64) {
 func (j *Job) Wanted() bool {
 	j.queue.mu.Lock()
 	defer j.queue.mu.Unlock()
-	next, _ := j.queue.next()
-	return next != "" || j.queue.nextPaused() != nil
+	_, _, some := j.queue.next()
+	return some || j.queue.nextPaused() != nil
 }
 
 // Yield lets others have their turn, and returns when this run has it again. If ctx ends before, it returns its cause, and the run has
@@ -98,6 +98,9 @@ func (j *Job) Held() {
 
 // tell publishes an event about a job. The caller holds the mutex.
 func (j *Job) tell(kind events.Kind) {
+	if j.work != nil {
+		return
+	}
 	j.queue.hub.Publish(events.Event{Kind: kind, Sync: j.Sync, Run: j.run})
 }
 

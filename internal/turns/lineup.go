@@ -19,14 +19,14 @@ func (l *lineup) nextPlace() uint64 {
 	return l.places
 }
 
-// next returns the sync that has waited longest for a run to begin, and its place; empty if none waits.
-func (l *lineup) next() (sync string, place uint64) {
+// next returns the sync that has waited longest for a run to begin, and its place; some is false if none waits.
+func (l *lineup) next() (sync string, place uint64, some bool) {
 	for name, w := range l.waiting {
-		if l.active[name] == nil && (sync == "" || w.place < place) {
-			sync, place = name, w.place
+		if l.active[name] == nil && (!some || w.place < place) {
+			sync, place, some = name, w.place, true
 		}
 	}
-	return sync, place
+	return sync, place, some
 }
 
 // nextPaused returns the job that has waited longest to go on, nil if none waits.

@@ -58,7 +58,7 @@ func (q *Queue) SetSyncs(ctx context.Context, names []string) error {
 	q.syncs = slices.Clone(names)
 	var gone []Request
 	for name, l := range q.waiting {
-		if !slices.Contains(names, name) {
+		if name != aside && !slices.Contains(names, name) {
 			gone = append(gone, l.requests...)
 			delete(q.waiting, name)
 		}
@@ -154,14 +154,14 @@ func (q *Queue) dispatch() {
 	if q.work == nil || q.work.Err() != nil || q.ending || q.having != nil {
 		return
 	}
-	sync, place := q.next()
-	if j := q.nextPaused(); j != nil && (sync == "" || j.place < place) {
+	sync, place, some := q.next()
+	if j := q.nextPaused(); j != nil && (!some || j.place < place) {
 		q.having = j
 		close(j.turn)
 		j.turn = nil
 		return
 	}
-	if sync == "" {
+	if !some {
 		return
 	}
 	l := q.waiting[sync]
@@ -172,9 +172,9 @@ func (q *Queue) dispatch() {
 		l.place = q.nextPlace()
 	}
 	q.having, q.active[sync] = j, j
-	q.forgetRetry(j)
 	ctx := q.work
-	q.jobs.Go(func() { q.run(ctx, j) })
+	q.forgetRetry(j)
+	q.jobs.Go(func() { j.begin(ctx) })
 }
 
 const (

@@ -7,6 +7,7 @@
 package turns
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -45,8 +46,9 @@ type Request struct {
 	// Approves is the number of the held run whose plan is applied; 0: none.
 	Approves int64
 
-	askers []*asker // who waits for its outcome
-	own    bool     // it is to be done even if nobody waits
+	askers []*asker                          // who waits for its outcome
+	own    bool                              // it is to be done even if nobody waits
+	work   func(ctx context.Context, j *Job) // what is done instead of a run; nil: a run
 }
 
 // mostKeys is how many keys a request names at most. With more, everything that changed is read.

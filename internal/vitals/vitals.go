@@ -22,6 +22,7 @@ type Ledger interface {
 	HeldRuns(ctx context.Context, sync string) ([]ledger.Run, error)
 	Queued(ctx context.Context) ([]ledger.Run, error)
 	LastFeedback(ctx context.Context) (time.Time, error)
+	Round(ctx context.Context) (ledger.Round, error)
 	DeliveryCounts(ctx context.Context) (map[string]map[ledger.DeliveryState]int, error)
 	NextDelivery(ctx context.Context, target string) (time.Time, error)
 }
@@ -32,6 +33,7 @@ type Signs struct {
 	Syncs        []Sync    // in the order of the configuration
 	Queued       int       // runs that wait to begin
 	LastFeedback time.Time // zero: no webhook ever came
+	Round        ledger.Round
 	WriteBacks   []WriteBack
 }
 
@@ -156,6 +158,9 @@ func (r *Reader) Read(ctx context.Context, now time.Time) (Signs, error) {
 	out.Queued = len(queued)
 	if out.LastFeedback, err = r.ledger.LastFeedback(ctx); err != nil {
 		return Signs{}, fmt.Errorf("read when the latest webhook came: %w", err)
+	}
+	if out.Round, err = r.ledger.Round(ctx); err != nil {
+		return Signs{}, fmt.Errorf("read what is known of rounds: %w", err)
 	}
 	if out.WriteBacks, err = r.writeBacks(ctx, now); err != nil {
 		return Signs{}, fmt.Errorf("read what is to be written back: %w", err)

@@ -19,7 +19,7 @@ func fullEntry(key string) *ledger.Entry {
 		Fields: owlatsync.Texts{owlatsync.FirstName: "Zoë 😀", owlatsync.LastName: "O'Hara\x00\"%"}, Origin: ledger.OriginAdopted,
 		Fingerprint: ledger.Fingerprint{Hi: math.MaxUint64, Lo: 1 << 63},
 		Memberships: []ledger.Membership{
-			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1), Sent: at(11), Pending: at(12), Unmailed: true},
+			{Topic: "topic1", Consent: true, State: ledger.MemberAdded, At: at(2), Renewed: at(1), Sent: at(11), Pending: at(12), Unmailed: true, Off: at(13)},
 			{Topic: "topic2", State: ledger.MemberOut},
 		},
 		Intent: ledger.Intent{Create: at(3), Local: true},

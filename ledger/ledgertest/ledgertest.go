@@ -82,7 +82,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Departed", func(t *testing.T, open Open) {
 			departures.Test(t, func(t testing.TB, folder string) departures.Ledger { return open(t, folder) })
 		}},
-		{"Bookmark", testBookmark},
+		{"Bookmark", inService(service.Bookmark)},
 		{"Plan", testPlan},
 		{"Acquire", testAcquire},
 		{"Wait", testWait},

@@ -13,7 +13,7 @@ import (
 type heard struct {
 	feedback     []*ledger.Feedback // by ascending number
 	lastFeedback int64              // the latest number
-	latest       time.Time          // when the latest came
+	latest       time.Time          // when the latest webhook came
 	suppressions map[string]ledger.Suppression
 	known        map[string]tie
 	erased       map[[ledger.HashSize]byte]time.Time // when feedback of forgotten persons came, by its hash
@@ -31,7 +31,7 @@ func newHeard() heard {
 	return heard{suppressions: make(map[string]ledger.Suppression), known: make(map[string]tie), erased: make(map[[ledger.HashSize]byte]time.Time)}
 }
 
-func (h *heard) empty() bool { return h.latest.IsZero() && len(h.suppressions) == 0 }
+func (h *heard) empty() bool { return h.lastFeedback == 0 && len(h.suppressions) == 0 }
 
 // told returns the feedback with that number, nil if there is none.
 func (h *heard) told(id int64) *ledger.Feedback {
@@ -49,7 +49,7 @@ func (h *heard) take(news *ledger.News) (id int64) {
 	f := copyOfFeedback(&news.Feedback)
 	f.ID = h.lastFeedback
 	h.feedback = append(h.feedback, &f)
-	if f.Received.After(h.latest) {
+	if f.Kind != ledger.KindRead && f.Received.After(h.latest) {
 		h.latest = f.Received
 	}
 	for _, s := range news.Suppressions {

@@ -36,6 +36,18 @@ func (m journal) RunsBefore(ctx context.Context, sync string, number int64, limi
 	return m.runs(ctx, limit, func(r *runState) bool { return r.Sync == sync && r.Mode != ledger.ModePlan && r.ID < number })
 }
 
+// RunsSince implements ledger.Journal.
+func (m journal) RunsSince(ctx context.Context, sync string, ended time.Time, limit int) ([]ledger.Run, error) {
+	runs, err := m.runs(ctx, 0, func(r *runState) bool {
+		return r.Sync == sync && r.Mode != ledger.ModePlan && !r.Finished.IsZero() && !r.Finished.Before(ended)
+	})
+	slices.SortFunc(runs, func(a, b ledger.Run) int { return cmp.Or(a.Finished.Compare(b.Finished), cmp.Compare(a.ID, b.ID)) })
+	if limit >= 1 && len(runs) > limit {
+		runs = runs[:limit]
+	}
+	return runs, err
+}
+
 // Briefs implements ledger.Journal.
 func (m journal) Briefs(ctx context.Context, sync string, since time.Time, limit int) (briefs []ledger.Brief, err error) {
 	runs, err := m.runs(ctx, limit, func(r *runState) bool {

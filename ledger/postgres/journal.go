@@ -23,6 +23,7 @@ const (
 	allRuns    = "SELECT " + runrow.Columns + fromRuns + "AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $2"
 	latestRuns = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT $3"
 	runsBefore = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.mode <> 'plan' AND r.id < $3 ORDER BY r.id DESC LIMIT $4"
+	runsSince  = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.mode <> 'plan' AND r.finished >= $3 ORDER BY r.finished, r.id LIMIT $4"
 	heldRuns   = "SELECT " + runrow.Columns + fromRuns + "AND r.sync = " + ofSync + " AND r.status = 'held' ORDER BY r.id DESC"
 	queuedRuns = "SELECT " + runrow.Columns + fromRuns + "AND r.status = 'queued' ORDER BY r.id"
 )
@@ -50,6 +51,11 @@ func (j journal) Runs(ctx context.Context, sync string, limit int) ([]ledger.Run
 // RunsBefore implements ledger.Journal.
 func (j journal) RunsBefore(ctx context.Context, sync string, number int64, limit int) ([]ledger.Run, error) {
 	return j.runs(ctx, runsBefore, sync, number, pgrow.Limit(limit))
+}
+
+// RunsSince implements ledger.Journal.
+func (j journal) RunsSince(ctx context.Context, sync string, ended time.Time, limit int) ([]ledger.Run, error) {
+	return j.runs(ctx, runsSince, sync, ended.UnixMicro(), pgrow.Limit(limit))
 }
 
 // Briefs implements ledger.Journal.

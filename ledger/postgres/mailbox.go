@@ -109,6 +109,12 @@ func (r syncReader) Suppressions(ctx context.Context, addresses []string) (map[s
 	return reading(ctx, "suppressions", found, err)
 }
 
+// Round implements ledger.Rounds.
+func (r syncReader) Round(ctx context.Context) (ledger.Round, error) {
+	round, err := heard.Round(ctx, r.query)
+	return reading(ctx, "rounds", round, err)
+}
+
 // Known implements ledger.Heard.
 func (r syncReader) Known(ctx context.Context, addresses []string) (map[string]string, error) {
 	found, err := heard.Known(ctx, r.query, addresses)

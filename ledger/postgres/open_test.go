@@ -35,6 +35,22 @@ func administer(t testing.TB, dsn string, statements ...string) {
 	}
 }
 
+// TestNothingIsCompiled looks at connections of a server that would compile what it thinks long, which takes longer than all that a ledger asks.
+func TestNothingIsCompiled(t *testing.T) {
+	t.Parallel()
+	dsn := testdb.Postgres(t)
+	db, err := Open(t.Context(), Options{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var jit, idle string
+	err = db.Pool().QueryRow(t.Context(), "SELECT current_setting('jit'), current_setting('idle_in_transaction_session_timeout')").Scan(&jit, &idle)
+	if err != nil || jit != "off" || idle != "5s" {
+		t.Errorf("jit is %q, and a transaction may idle for %q: %v", jit, idle, err)
+	}
+}
+
 // TestManyOpenAtOnce has as many open a new database at the same instant, also where they have few connections to it together.
 func TestManyOpenAtOnce(t *testing.T) {
 	t.Parallel()

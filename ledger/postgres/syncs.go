@@ -11,6 +11,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/postgres/internal/entries"
+	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/server"
 )
 
@@ -79,6 +80,11 @@ func encodeBookmark(b ledger.Bookmark) ([]any, error) {
 	}
 	again, err := json.Marshal(keys)
 	return []any{b.Settings, b.Mark, server.TimeOrNull(b.Full), server.TimeOrNull(b.Due), b.Entries, again}, err
+}
+
+// KeepRound implements ledger.Writer.
+func (k runWriter) KeepRound(ctx context.Context, round ledger.Round) error {
+	return k.update(ctx, "record a round in ledger", server.Durable, func(t *tx) error { return heard.KeepRound(t, round) })
 }
 
 // SetBookmark implements ledger.Writer.

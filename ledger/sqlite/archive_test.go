@@ -76,6 +76,7 @@ func TestQueriesUseTheirIndexes(t *testing.T) {
 		"old lines":      {oldLines, []any{1, 1}, "SEARCH history USING INDEX history_hour (<expr><?)"},
 		"held runs":      {heldRuns, []any{"users"}, "SEARCH r USING INDEX runs_held (sync=?)"},
 		"latest runs":    {latestRuns, []any{1, "users"}, "SEARCH r USING INDEX runs_made (sync=?)"},
+		"runs since":     {runsSince, []any{1, "users", 1}, "SEARCH r USING INDEX runs_counts (sync=? AND finished>?)"},
 		"old runs":       {oldRuns, []any{1, 1}, "SEARCH r USING INDEX runs_started (started<?)"},
 		"a sync's last":  {oldRuns, []any{1, 1}, "SEARCH runs USING INDEX runs_sync (sync=?)"},
 		"run that died":  {"UPDATE runs SET status = 'died' WHERE status = 'running'", nil, "SCAN runs USING INDEX runs_running"},

@@ -8,6 +8,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/heard"
 )
 
 const upsertBookmark = `INSERT INTO bookmarks (sync, settings, mark, full_at, due, entries, again) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
@@ -22,6 +23,11 @@ func encodeBookmark(b ledger.Bookmark) ([]any, error) {
 	}
 	again, err := json.Marshal(keys)
 	return []any{b.Settings, b.Mark, entry.TimeOrNull(b.Full), entry.TimeOrNull(b.Due), b.Entries, string(again)}, err
+}
+
+// KeepRound implements ledger.Writer.
+func (k *lock) KeepRound(ctx context.Context, round ledger.Round) error {
+	return k.update(ctx, "record a round in ledger", dbfile.Durable, func(t *tx) error { return heard.KeepRound(t.Tx, round) })
 }
 
 // SetBookmark implements ledger.Writer.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
@@ -48,10 +49,21 @@ func (j journal) RunsBefore(ctx context.Context, sync string, number int64, limi
 	return j.runs(ctx, runsBefore, []any{limit, sync, number})
 }
 
+// RunsSince implements ledger.Journal.
+func (j journal) RunsSince(ctx context.Context, sync string, ended time.Time, limit int) ([]ledger.Run, error) {
+	if limit < 1 {
+		limit = -1
+	}
+	return j.runs(ctx, runsSince, []any{limit, sync, ended.UnixMicro()})
+}
+
 const (
 	fromRuns   = " FROM runs r JOIN syncs s ON s.id = r.sync "
 	latestRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) AND r.mode <> 'plan' ORDER BY r.id DESC LIMIT ?1`
 	runsBefore = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) AND r.mode <> 'plan' AND r.id < ?3 ORDER BY r.id DESC LIMIT ?1`
+	// runsSince finds the runs in the order of their ends, which runs_counts has. SQLite would rather sort all runs of the sync, so it is told.
+	runsSince = "SELECT " + runColumns + " FROM runs r INDEXED BY runs_counts JOIN syncs s ON s.id = r.sync " +
+		`WHERE r.sync = (SELECT id FROM syncs WHERE name = ?2) AND r.finished >= ?3 AND r.mode <> 'plan' ORDER BY r.finished, r.id LIMIT ?1`
 	// heldRuns, like latestRuns, repeats the condition of its index word for word, so that SQLite uses the index.
 	heldRuns = "SELECT " + runColumns + fromRuns + `WHERE r.sync = (SELECT id FROM syncs WHERE name = ?1) AND r.status = 'held' ORDER BY r.id DESC`
 )

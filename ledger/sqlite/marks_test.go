@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -43,8 +44,8 @@ func mustBeSound(t *testing.T, l *Ledger) {
 			e.Number = 0
 			got[e]++
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("the index of %s (-the entries' +its own):\n%s", sync, diff)
+		if !maps.Equal(want, got) { // to see that costs a thousandth of a diff
+			t.Errorf("the index of %s (-the entries' +its own):\n%s", sync, cmp.Diff(want, got))
 		}
 	}
 }

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite/internal/dbfile"
@@ -180,6 +183,33 @@ func TestOpenEmptyFile(t *testing.T) {
 	mustHold(t, l, "1")
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestANewLedgerIsAsMigrationsMakeIt: a new file gets all tables at once, one that has none of them yet gets them one migration after another.
+func TestANewLedgerIsAsMigrationsMakeIt(t *testing.T) {
+	t.Parallel()
+	schemaOf := func(folder string) (lines []string) {
+		t.Helper()
+		l := openIn(t, folder)
+		defer l.Close()
+		for _, query := range []string{
+			"SELECT name, coalesce(sql, '') FROM sqlite_master ORDER BY name", "SELECT version_id, is_applied FROM goose_db_version ORDER BY id",
+			"SELECT * FROM pragma_application_id, pragma_user_version", "SELECT auto_vacuum, '' FROM pragma_auto_vacuum",
+		} {
+			noError(t, l.f.Query(t.Context(), query, nil, func(rows *sql.Rows) error {
+				var a, b string
+				err := rows.Scan(&a, &b)
+				lines = append(lines, a+" "+b)
+				return err
+			}))
+		}
+		return lines
+	}
+	migrated := t.TempDir()
+	execFile(t, filepath.Join(migrated, "ledger.db"), "PRAGMA auto_vacuum = INCREMENTAL", fmt.Sprintf("PRAGMA application_id = %d", 0x4f776c53))
+	if diff := cmp.Diff(schemaOf(migrated), schemaOf(t.TempDir())); diff != "" {
+		t.Errorf("the schema (-migrated +new):\n%s", diff)
 	}
 }
 

@@ -22,7 +22,11 @@ type SoFar struct {
 	erred   bool           // a row has failed
 	failing int            // rows in a row that failed because of the server
 	looks   int            // contacts looked at for whether Owlat was waiting for a confirmation before
+	unread  bool           // an add is unsure, and its membership was not read
 }
+
+// Unread reports whether an add became unsure although memberships can be read, and its own was not. It is for the time after the run.
+func (f *SoFar) Unread() bool { return f.unread }
 
 // within reports whether the limit of the part allows the row. It is for one goroutine.
 func (f *SoFar) within(part owlatsync.Part, s *step.Step) bool {

@@ -185,6 +185,12 @@ func (r creation) adopt(ctx context.Context, c owlat.Contact) error {
 		r.goOn(e, owlatsync.Adopted, r.s.Changes)
 		return nil
 	}
+	knows := known(r).read(ctx, c.ID)
+	if knows {
+		if err := known(r).departures(ctx, c.ID, owlatsync.LowerAddress(c.Email)); err != nil {
+			return err
+		}
+	}
 	isNew, err := r.newTo(ctx, c)
 	if err != nil {
 		return err
@@ -207,6 +213,9 @@ func (r creation) adopt(ctx context.Context, c owlat.Contact) error {
 	}
 	r.s.Events, r.s.Messages, r.s.Skipped = met.Events, met.Messages, skipped
 	r.goOn(e, owlatsync.Adopted, changes)
+	if knows {
+		return known(r).heed(ctx)
+	}
 	return nil
 }
 

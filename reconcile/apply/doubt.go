@@ -14,13 +14,20 @@ import (
 	"owlatsync/reconcile/remote"
 )
 
-// settleAdds puts an end to doubts about adds that are to be sent again. If the ledger does not know that the person has left, one look
-// at the contact tells whether that may be so since they were sent. If not, they stay as they are and may be sent again; else they become
-// unsure. The time between the look and the add is that of the requests of this step.
+// settleAdds puts an end to doubts about adds that are to be sent again. If memberships can be read, those that have worked are known. If
+// the ledger does not know that the person has left, one look
+// at the contact tells whether that may be so since the others were sent. If not, they stay as they are and may be sent again; else they become
+// unsure. The time between the look and the add is that of the requests of this step. Adds says that memberships are also read before an
+// add that is not in doubt.
 //
 // Doubts about other topics are looked at with them, and also before a removal, which moves what tells of them. A removal does not wait
 // for that: without an answer they stay as they are.
-func (r membership) settleAdds(ctx context.Context) error {
+func (r membership) settleAdds(ctx context.Context, adds bool) error {
+	if (known(r)).reads(adds) {
+		if err := known(r).learn(ctx); err != nil || r.gone {
+			return err
+		}
+	}
 	var doubtful []string
 	for _, c := range r.s.Changes {
 		if c.Kind != owlatsync.AddTopic {
@@ -35,6 +42,9 @@ func (r membership) settleAdds(ctx context.Context) error {
 			return err
 		case left:
 			r.left = append(r.left, c.Topic)
+			if m := r.e.Membership(c.Topic); m.State == ledger.MemberUnsure && !known(r).off(c.Topic).IsZero() {
+				m.State = ledger.MemberOptedOut // the add did not put the person back, or not for long
+			}
 		default:
 			doubtful = append(doubtful, c.Topic)
 		}
@@ -43,7 +53,7 @@ func (r membership) settleAdds(ctx context.Context) error {
 	if len(doubtful) == 0 && (len(others) == 0 || !r.removes()) || r.e.ContactID == "" {
 		return nil
 	}
-	now, _, known := r.owlatTime()
+	now, _, told := r.owlatTime()
 	c, err := remote.Find(ctx, r.client, r.e.ContactID)
 	switch {
 	case err != nil && len(doubtful) == 0:
@@ -54,11 +64,13 @@ func (r membership) settleAdds(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	settle := func(m *ledger.Membership, moved func()) {
+	moved := false
+	settle := func(m *ledger.Membership, unsure func()) {
 		dated(r).sharpen(ctx, m)
 		if !remote.Unmoved(r.e, m, c) {
-			moved()
-		} else if known {
+			moved = true
+			unsure()
+		} else if told {
 			m.Sent = now
 		}
 	}
@@ -69,7 +81,10 @@ func (r membership) settleAdds(ctx context.Context) error {
 	for _, topic := range others {
 		settle(r.e.Membership(topic), func() { r.unsure(topic) })
 	}
-	r.e.Witness, r.looked = c.UpdatedAt, true
+	if !moved || r.members == nil || known(r).still(ctx) {
+		r.e.Witness = c.UpdatedAt
+	}
+	r.looked = true
 	dated(r).prepare(ctx)
 	return nil
 }
@@ -90,8 +105,8 @@ func (r membership) removes() bool {
 }
 
 // settleFirst is settleAdds before a step. Without the scope contacts:read nobody can look, and the adds become unsure.
-func (r membership) settleFirst(ctx context.Context) error {
-	err := r.settleAdds(ctx)
+func (r membership) settleFirst(ctx context.Context, adds bool) error {
+	err := r.settleAdds(ctx, adds)
 	if !errors.Is(err, owlat.ErrForbidden) {
 		return err
 	}
@@ -103,16 +118,21 @@ func (r membership) settleFirst(ctx context.Context) error {
 	return nil
 }
 
-// unsure notes that nobody knows whether the contact is on the topic, and that the add is not sent again.
+// unsure notes that nobody knows whether the contact was put on the topic, and that the add is not sent again.
 func (r membership) unsure(topic string) {
-	r.set(topic, ledger.MemberUnsure).Sent = time.Time{}
+	m := r.set(topic, ledger.MemberUnsure)
+	m.Sent, m.Off = time.Time{}, known(r).off(topic)
 	r.unsureOf = topic
 	r.event("topic unsure", topic)
 }
 
-func reasonUnsure(topic string) string {
+func reasonUnsure(m *ledger.Membership) string {
+	if !m.Off.IsZero() {
+		return fmt.Sprintf("the contact is not on topic %s: the answer to an add was lost, and either the add was too, or the person has left since; "+
+			"`owlat-sync topic add` adds it again if you are sure", m.Topic)
+	}
 	return fmt.Sprintf("it is not known whether the contact was put on topic %s: the answer was lost, and the person may have left since; "+
-		"`owlat-sync topic add` adds it again if you are sure", topic)
+		"`owlat-sync topic add` adds it again if you are sure", m.Topic)
 }
 
 // markAdd records that an add is about to be sent, unless the person has left.
@@ -128,7 +148,7 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 	m := r.e.Membership(topic)
 	before := *m
 	now := time.Now()
-	m.State, m.At, m.Sent = ledger.MemberSent, r.now(), dated(r).since(now)
+	m.State, m.At, m.Sent, m.Off = ledger.MemberSent, r.now(), dated(r).since(now), time.Time{}
 	r.sentAt[topic] = now
 	if err := r.flush(ctx); err != nil {
 		*r.e.Membership(topic) = before

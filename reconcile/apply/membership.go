@@ -24,7 +24,10 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	}
 	before := *r.e.Membership(topic)
 	switch {
-	case slices.Contains(r.left, topic):
+	case slices.Contains(r.left, topic), before.State == ledger.MemberAdded:
+		return nil
+	case before.State == ledger.MemberUnsure && r.members[topic].On: // the add took effect late
+		known(r).worked(topic)
 		return nil
 	case before.State == ledger.MemberUnsure:
 		r.unsure(topic)
@@ -33,6 +36,9 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	if bad, _ := r.topics.isBad(topic); bad {
 		r.set(topic, ledger.MemberWanted)
 		return r.topics.missing(topic, errNoTopic)
+	}
+	if on, err := r.isOn(ctx, topic); on || err != nil {
+		return err
 	}
 	sent, err := r.sendAdd(ctx, topic)
 	switch {
@@ -62,7 +68,20 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	return err
 }
 
-// errNotAgain ends an add that is not sent, or not again: the person has left, or may have.
+// isOn reports whether the step needs no add because the contact was read as on the topic, and notes that. Owlat does nothing for a member that
+// is added: it asks for no confirmation, and lifts no opt-out. It tells only whether it waits for the person, which another add will tell.
+func (r membership) isOn(ctx context.Context, topic string) (bool, error) {
+	if !r.members[topic].On {
+		return false, nil
+	}
+	left, err := r.hasLeft(ctx, topic)
+	if err == nil && !left {
+		known(r).worked(topic)
+	}
+	return true, err
+}
+
+// errNotAgain ends an add that is not sent, or not again: it has worked, or the person has left, or may have.
 var errNotAgain = errors.New("the person has left, or may have")
 
 // sendAdd sends the add. If the answer is lost, it sends the add again within seconds, but never to somebody who has left, or may have
@@ -74,10 +93,10 @@ func (r membership) sendAdd(ctx context.Context, topic string) (sent *owlat.Memb
 			if !pause(ctx, time.Second<<(try-1)) {
 				break
 			}
-			if settleErr := r.settleAdds(ctx); settleErr != nil || r.gone {
+			if settleErr := r.settleAdds(ctx, false); settleErr != nil || r.gone {
 				break // the answer stays lost
 			}
-			if slices.Contains(r.left, topic) {
+			if slices.Contains(r.left, topic) || r.e.Membership(topic).State == ledger.MemberAdded {
 				return nil, errNotAgain
 			}
 			if r.e.Membership(topic).State == ledger.MemberUnsure {

@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -61,6 +62,11 @@ func (a *run) leftAlone(n int) { a.Tell.Memberships(owlatsync.MembershipCounts{S
 
 // record writes to the ledger. If that fails, it ends the run: nothing more may be confirmed by Owlat.
 func (a *run) record(ctx context.Context, records ...ledger.Record) error {
+	if a.Links.Able() {
+		a.mu.Lock()
+		a.SoFar.unread = a.SoFar.unread || slices.ContainsFunc(records, func(r ledger.Record) bool { return r.Entry.Unread() })
+		a.mu.Unlock()
+	}
 	if err := a.Writer.Record(context.WithoutCancel(ctx), records...); err != nil {
 		return a.ledgerFailed(err)
 	}

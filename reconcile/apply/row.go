@@ -9,6 +9,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/step"
 )
 
@@ -31,6 +32,11 @@ type row struct {
 	sentAt   map[string]time.Time // when adds of this step were sent, by topic
 	movedAt  time.Time            // when the last request of this step was answered that may have moved the contact's updatedAt
 	gone     bool                 // the contact was deleted in Owlat
+
+	members consent.Members // as they were read last; nil: they are not known
+	readAt  time.Time       // when, on Owlat's clock
+	parted  bool            // a reading of this step showed that the person has left topics
+	leftAll bool            // the person may have left everything
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
 	unconfirmed string
 	optedOut    bool // Owlat has confirmed that the contact is opted out of everything
@@ -75,7 +81,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 		return
 	}
 	// A look that fails leaves doubts about adds open, and the withdrawal does not wait for it.
-	_ = membership{r}.settleFirst(ctx)
+	_ = membership{r}.settleFirst(ctx, false)
 	err := withdrawal{r}.removeTopics(ctx)
 	if err == nil {
 		err = r.flush(ctx)
@@ -94,7 +100,7 @@ func (r *row) send(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := (membership{r}).settleFirst(ctx); err != nil || r.gone {
+	if err := (membership{r}).settleFirst(ctx, true); err != nil || r.gone {
 		return err
 	}
 	if !early {
@@ -188,7 +194,7 @@ func (r *row) finish(ctx context.Context) error {
 		r.result.category = r.s.Category
 	}
 	if r.unsureOf != "" && r.result.category == "" {
-		r.result.category, r.result.outcome, r.result.reason = ledger.CategoryUnsure, owlatsync.Failed, reasonUnsure(r.unsureOf)
+		r.result.category, r.result.outcome, r.result.reason = ledger.CategoryUnsure, owlatsync.Failed, reasonUnsure(r.e.Membership(r.unsureOf))
 	}
 	switch {
 	case r.gone:

@@ -27,12 +27,20 @@ func (r withdrawal) removeTopics(ctx context.Context) error {
 	return nil
 }
 
-// removeTopic takes the contact off a topic. A contact that is not on it counts as removed. The removal of one that is gone goes to the
+// removeTopic takes the contact off a topic. A removal of unknown outcome that has worked, as memberships tell, is not sent again. A contact that is not on it counts as removed. The removal of one that is gone goes to the
 // contact into which it was merged. It first records that it is about to: a consent given after a removal of unknown outcome is a
 // new one.
 func (r withdrawal) removeTopic(ctx context.Context, topic string) error {
+	if r.e.Membership(topic).State == ledger.MemberLeaving && known(r).isOff(ctx, topic) {
+		r.isOut(topic)
+		return nil
+	}
 	err := r.removeOnce(ctx, topic)
 	if !remote.IsGone(err) {
+		if owlat.OutcomeUnknown(err) && known(r).isOff(ctx, topic) {
+			r.isOut(topic)
+			return nil
+		}
 		return err
 	}
 	switch _, lookUp := remote.Find(ctx, r.client, r.e.ContactID); {
@@ -73,6 +81,12 @@ func (r withdrawal) out(m *ledger.Membership) {
 		m.Consent, m.State = false, ledger.MemberOut
 	}
 	dated(r).moved()
+}
+
+// isOut is out for a removal whose answer was lost.
+func (r withdrawal) isOut(topic string) {
+	r.out(r.e.Membership(topic))
+	r.event("topic removed", topic)
 }
 
 // removeOnce sends the removal.

@@ -86,3 +86,13 @@ func takenOff(holders []ledger.Holder, topic string, since time.Time) bool {
 		return false
 	})
 }
+
+// LeftAll reports whether a person may have opted out of everything: they are known to have left a topic, no newer yes has ended that, and
+// they are on no topic at all. Owlat shows no more of it, and an add to any topic lifts it.
+func LeftAll(holders []ledger.Holder, optOuts []ledger.OptOut, members Members) bool {
+	return members.None() && slices.ContainsFunc(holders, func(h ledger.Holder) bool {
+		return slices.ContainsFunc(Heed(h.Entry.Memberships, optOuts), func(m ledger.Membership) bool {
+			return RecordedOf(&m) == OptedOut && slices.ContainsFunc(optOuts, func(o ledger.OptOut) bool { return o.Topic == m.Topic })
+		})
+	})
+}

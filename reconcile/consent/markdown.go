@@ -22,7 +22,7 @@ another sync created does not count as created for a topic on which that sync ha
 topic. *Unanswered* means that a request was sent and its answer lost. *Leaves it alone* counts as a skipped membership. Where
 somebody may have left since an unanswered add, the row fails, once, with the category ` + "`unsure`" + `.
 
-When the webhook tells that a person has left a topic, the first line that fits says what follows:
+When a webhook or a reading tells that a person has left a topic, the first line that fits says what follows:
 
 `)
 	b.WriteString("| the ledger has | and | from then on it has | an add that is due | because |\n|---|---|---|---|---|\n")

@@ -30,6 +30,9 @@ func (p *Planner) count(s *step.Step) {
 		p.tell(d)
 	}
 	Tally(&p.plan.Summary, s, 1)
+	if p.Links {
+		p.plan.Summary.Links += s.Links()
+	}
 	for _, c := range s.Changes {
 		if c.Kind == owlatsync.AddTopic {
 			p.adds[c.Topic]++

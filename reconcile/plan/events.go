@@ -65,15 +65,19 @@ func messages(rules []policy.EventRule, marks []ledger.EventMark, r *step.Row) (
 			continue
 		}
 		message := step.Message{Name: m.Name, On: m.On}
-		for name, column := range rule.Properties {
-			value, ok := r.Properties[column]
-			if !ok {
-				continue
-			}
+		put := func(name string, value json.RawMessage) {
 			if message.Properties == nil {
-				message.Properties = make(map[string]json.RawMessage, len(rule.Properties))
+				message.Properties = make(map[string]json.RawMessage, len(rule.Properties)+len(rule.Constants))
 			}
 			message.Properties[name] = value
+		}
+		for name, value := range rule.Constants {
+			put(name, value)
+		}
+		for name, column := range rule.Properties {
+			if value, ok := r.Properties[column]; ok {
+				put(name, value)
+			}
 		}
 		all = append(all, message)
 	}

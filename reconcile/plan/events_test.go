@@ -118,6 +118,7 @@ func TestMessages(t *testing.T) {
 		{Name: "signup", On: ledger.OnCreated, Properties: map[string]string{"plan": "tier", "since": "joined", "missing": "nowhere"}},
 		{Name: "plain", On: ledger.OnAppears},
 		{Name: "empty", On: ledger.OnUpdated, Properties: map[string]string{"missing": "nowhere"}},
+		{Name: "fixed", On: ledger.OnAppears, Properties: map[string]string{"plan": "tier"}, Constants: map[string]json.RawMessage{"seats": json.RawMessage(`3`)}},
 	}
 	row := &step.Row{Properties: map[string]json.RawMessage{"tier": json.RawMessage(`"gold"`), "joined": json.RawMessage(`null`), "other": json.RawMessage(`1`)}}
 	mark := func(name string, on ledger.EventOn, s ledger.EventState) ledger.EventMark {
@@ -126,12 +127,13 @@ func TestMessages(t *testing.T) {
 	got := messages(rules, []ledger.EventMark{
 		mark("plain", ledger.OnAppears, ledger.EventDue), mark("signup", ledger.OnCreated, ledger.EventDue), mark("empty", ledger.OnUpdated, ledger.EventDue),
 		mark("signup", ledger.OnCreated, ledger.EventSent), mark("signup", ledger.OnCreated, ledger.EventUnknown), mark("signup", ledger.OnUpdated, ledger.EventDue),
-		mark("plain", ledger.OnAppears, ledger.EventAwaited),
+		mark("plain", ledger.OnAppears, ledger.EventAwaited), mark("fixed", ledger.OnAppears, ledger.EventDue),
 	}, row)
 	want := []step.Message{
 		{Name: "plain", On: ledger.OnAppears},
 		{Name: "signup", On: ledger.OnCreated, Properties: map[string]json.RawMessage{"plan": json.RawMessage(`"gold"`), "since": json.RawMessage(`null`)}},
 		{Name: "empty", On: ledger.OnUpdated},
+		{Name: "fixed", On: ledger.OnAppears, Properties: map[string]json.RawMessage{"plan": json.RawMessage(`"gold"`), "seats": json.RawMessage(`3`)}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

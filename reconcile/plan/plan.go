@@ -57,6 +57,7 @@ type Needs struct {
 	Partial   bool               // the run applies a part, so nothing follows from absence
 	Reading   *owlatsync.Reading // how the source is read; nil: all rows, always
 	Entries   int                // the sync's entries in the ledger, if only changes are read
+	Links     bool               // memberships can be read
 	Unsettled map[string]string  // why rows wait, by their keys and by the addresses they may hold
 	Tried     time.Time          // rows that have failed since then are not tried again before they change; zero: all are
 }

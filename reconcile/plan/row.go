@@ -93,17 +93,21 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	s.Messages = messages(p.Events, s.Events, r)
 	before := e.Memberships
-	v := consent.Plan(p.Topics, consent.Row{
+	row := consent.Row{
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: (isNew || k.Sibling != nil) && !k.Forgotten,
 		Spent: k.Sibling.spent(p.Topics), Suppressed: suppressed, OptOuts: k.OptOuts, Changes: s.Changes,
 		Never: r.Never, Told: r.Never && k.Told,
-	}, there)
+	}
+	v := consent.Plan(p.Topics, row, there)
 	if s.Never = r.Never && !k.Told; s.Never && p.OptsOut {
 		v.Changes = optingOut(v.Changes)
 	} else if s.Never && len(v.Changes) > 0 {
 		s.Reason = step.ReasonNeverOwlat
 	} else if k.NotLifted && !r.Never {
 		s.Reason = step.ReasonNotLifted
+	}
+	if k.Sibling != nil {
+		s.Spends = spends(p, row, v, there)
 	}
 	e.Memberships, s.Changes, s.Skipped = v.Memberships, v.Changes, v.Skipped
 	if s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0 {
@@ -120,6 +124,18 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		}
 	}
 	return s
+}
+
+// spends returns the topics to which a decision adds a contact only because another sync created it.
+func spends(p *policy.Policies, row consent.Row, v consent.Verdict, there time.Time) (topics []string) {
+	row.New = false
+	old := consent.Plan(p.Topics, row, there)
+	for _, c := range v.Changes {
+		if c.Kind == owlatsync.AddTopic && !slices.Contains(old.Changes, c) {
+			topics = append(topics, c.Topic)
+		}
+	}
+	return topics
 }
 
 // outcomeOf returns the outcome of a row whose contact exists and keeps its address.

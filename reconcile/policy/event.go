@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -13,6 +14,8 @@ type EventRule struct {
 	Name       string
 	On         ledger.EventOn
 	Properties map[string]string // name in Owlat → name of the row's property
+	// Constants has the JSON of properties that are the same in every event: a string, a number, true or false.
+	Constants map[string]json.RawMessage
 }
 
 const maxEventName = 100
@@ -32,6 +35,14 @@ func (r EventRule) Validate() error {
 	}
 	if !slices.Contains([]ledger.EventOn{ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears}, r.On) {
 		return fmt.Errorf("event %q is on %q, none of %q, %q and %q", r.Name, r.On, ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears)
+	}
+	for name, value := range r.Constants {
+		if _, twice := r.Properties[name]; twice {
+			return fmt.Errorf("the property %q of event %q is a column and a constant", name, r.Name)
+		}
+		if !json.Valid(value) {
+			return fmt.Errorf("the constant %q of event %q is no JSON", name, r.Name)
+		}
 	}
 	return nil
 }

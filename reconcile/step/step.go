@@ -59,6 +59,8 @@ type Step struct {
 	MayExist bool               `json:"may_exist,omitempty"` // nobody has looked whether the contact to be created exists
 	Begins   bool               `json:"begins,omitempty"`    // no earlier run began to create the contact
 	Joins    bool               `json:"joins,omitempty"`     // no earlier run began one of the adds to topics
+	// Spends are topics to which the contact is added only because another sync created it: not after a departure.
+	Spends []string `json:"spends,omitempty"`
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }
@@ -172,6 +174,23 @@ func (s *Step) looks() bool {
 		at := slices.IndexFunc(s.Changes, func(c owlatsync.Change) bool { return c.Topic == m.Topic })
 		return at < 0 && s.changes(owlatsync.RemoveTopic) || at >= 0 && s.Changes[at].Kind == owlatsync.AddTopic
 	})
+}
+
+// Links returns how often the step reads memberships if that can be done: before it puts a contact that was there before on a topic, and where
+// an add or a removal is in doubt.
+func (s *Step) Links() int {
+	if s.Entry == nil || s.Entry.ContactID == "" {
+		return 0
+	}
+	for _, c := range s.Changes {
+		if m := s.Entry.Membership(c.Topic); c.Kind == owlatsync.AddTopic || c.Kind == owlatsync.RemoveTopic && m != nil && m.State == ledger.MemberLeaving {
+			return 1
+		}
+	}
+	if s.looks() {
+		return 1
+	}
+	return 0
 }
 
 // Pending counts the events that are to be sent or reported.

@@ -19,6 +19,9 @@ import (
 // rate is what each Owlat of the short tests allows, in requests a second: four times the usual, so that enough happens.
 const rate = 40
 
+// soakVariable says for how long "make soak-cluster" plays, such as 1h.
+const soakVariable = "OWLATSYNC_SOAK_CLUSTER"
+
 // onABusyMachine is how long work may lie in the short tests, which share two processors with all others. "make soak-cluster" wants what is
 // promised.
 const onABusyMachine = 30 * time.Second
@@ -40,7 +43,7 @@ func TestOneNode(t *testing.T) {
 // the ledger's server crash, while people of several deployments come, change and leave.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	w := world(t, Options{Nodes: 3, Deployments: []string{"a", "b", "c"}, Rate: rate, Seed: 3, Shared: true, Within: onABusyMachine})
+	w := world(t, Options{Nodes: 3, Deployments: []string{"a", "b", "c"}, Rate: rate, Seed: 3, Shared: true, Within: onABusyMachine, Program: watchedProgram(t)})
 	w.Live(t.Context())
 	<-time.After(3 * time.Second)
 	for _, kind := range []TroubleKind{Killed, Frozen} {
@@ -121,7 +124,7 @@ ALTER TABLE @nodes ADD COLUMN next BIGINT NOT NULL DEFAULT 2;
 // inSoak leaves out what takes too long for "make test": it builds a program of its own.
 func inSoak(t *testing.T) {
 	t.Helper()
-	if os.Getenv("OWLATSYNC_SOAK_CLUSTER") == "" {
+	if os.Getenv(soakVariable) == "" {
 		t.Skip("\"make soak-cluster FOR=1h\" plays it")
 	}
 }
@@ -129,7 +132,7 @@ func inSoak(t *testing.T) {
 // TestSoak plays at random for as long as OWLATSYNC_SOAK_CLUSTER says, such as 1h: one world after the other, of some minutes each, with
 // everything that can go wrong. One of the nodes has a clock that is ten minutes off.
 func TestSoak(t *testing.T) {
-	long, err := time.ParseDuration(os.Getenv("OWLATSYNC_SOAK_CLUSTER"))
+	long, err := time.ParseDuration(os.Getenv(soakVariable))
 	if err != nil {
 		t.Skip("\"make soak-cluster FOR=1h\" plays it")
 	}

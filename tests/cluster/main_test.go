@@ -3,8 +3,10 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,31 +15,69 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if built.folder != "" {
-		_ = os.RemoveAll(built.folder)
+	for _, b := range []*build{&plain, &watched} {
+		if b.folder != "" {
+			_ = os.RemoveAll(b.folder)
+		}
 	}
 	os.Exit(code)
 }
 
-var built struct {
+// build is a program that is built once.
+type build struct {
 	once   sync.Once
 	folder string
 	path   string
 	err    error
 }
 
-// program builds owlat-sync once, with the race detector if the tests have it.
-func program(t *testing.T) string {
+var plain, watched build
+
+func (b *build) program(t *testing.T, race bool) string {
 	t.Helper()
-	built.once.Do(func() {
-		if built.folder, built.err = os.MkdirTemp("", "owlat-sync-built-"); built.err == nil {
-			built.path, built.err = programs.Build(built.folder, withRace, "")
+	b.once.Do(func() {
+		if b.folder, b.err = os.MkdirTemp("", "owlat-sync-built-"); b.err == nil {
+			b.err = look(root(t))
+		}
+		if b.err == nil {
+			b.path, b.err = programs.Build(b.folder, race, "")
 		}
 	})
-	if built.err != nil {
-		t.Fatal(built.err)
+	if b.err != nil {
+		t.Fatal(b.err)
 	}
-	return built.path
+	return b.path
+}
+
+// look has go test know what the program is made of: it keeps no result of tests that have looked at a file which has changed since.
+func look(folder string) error {
+	return filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && (strings.HasPrefix(e.Name(), ".") || e.Name() == "docs" || e.Name() == "bin" || e.Name() == "dist") {
+			return fs.SkipDir
+		}
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another test made it and took it away
+		}
+		return err
+	})
+}
+
+// program builds owlat-sync. In "make test" it has no race detector, with which a node takes several times as long: TestCluster has one that does.
+func program(t *testing.T) string {
+	t.Helper()
+	if os.Getenv(soakVariable) != "" {
+		return watchedProgram(t)
+	}
+	return plain.program(t, false)
+}
+
+// watchedProgram builds owlat-sync with the race detector, if the tests have it.
+func watchedProgram(t *testing.T) string {
+	t.Helper()
+	return watched.program(t, withRace)
 }
 
 // changed builds a program that is other than it should be.

@@ -88,8 +88,8 @@ func person(word string) func(ctx context.Context, b *browser) (string, error) {
 }
 
 const intro = `A browser asks the service for every page, over loopback, with a ledger of %s entries, %s runs of one sync in the last 90 days and %s decisions, half of them of
-the first run, and a held plan of %s rows, in a file and in PostgreSQL. The service is the whole program. The first answer is also the one for which nothing was
-read before. Of the %d after it the best counts, because other work keeps the machine busy.`
+the first run, and a held plan of %s rows, in a file and in PostgreSQL. The service is the whole program, and began two seconds before. The first answer is also the one
+for which nothing was read before but what the service reads by itself then. Of the %d after it the best counts, because other work keeps the machine busy.`
 
 // took is how long a page took, and how large it was.
 type took struct {

@@ -71,8 +71,19 @@ func serve(ctx context.Context, log io.Writer, program, ledger string, rows int)
 		return nil, errors.Join(fmt.Errorf("the service did not begin: %w", err), s.end())
 	}
 	s.base = "http://" + began.Listen
-	return s, s.ready(ctx)
+	if err := s.ready(ctx); err != nil {
+		return s, err
+	}
+	select {
+	case <-time.After(settles):
+		return s, nil
+	case <-ctx.Done():
+		return s, errors.Join(ctx.Err(), s.end())
+	}
 }
+
+// settles is how long nobody looks at a service that begins.
+const settles = 2 * time.Second
 
 // ready waits until the service says that it is ready.
 func (s *service) ready(ctx context.Context) error {

@@ -40,7 +40,10 @@ func (p Plot) bars(a axis) []string {
 	return texts
 }
 
-// line draws a series as a line between the middles of slots, with a dot where neither neighbour has a value. Slots without a value
+// dash is what a value has that stands alone: a dot of the thickness of a line is not seen.
+const dash = "m-3 0h6"
+
+// line draws a series as a line between the middles of slots, with a dash where neither neighbour has a value. Slots without a value
 // break it.
 func (p Plot) line(a axis, s Series) string {
 	var b strings.Builder
@@ -54,7 +57,7 @@ func (p Plot) line(a axis, s Series) string {
 			b.WriteString(command + strconv.Itoa(i*slotWidth+slotWidth/2) + " " + pixels(headroom+height-a.height(v)))
 		}
 		if to == from+1 {
-			b.WriteString("h0") // with round ends, a line without length is a dot
+			b.WriteString(dash)
 		}
 	})
 	return b.String()

@@ -151,7 +151,11 @@ func ofRow(t *explain.Tale) (all []Moment) {
 	}
 	for _, o := range t.OptOuts {
 		name := names.said(o.Topic)
-		if !told[o.Topic] {
+		switch {
+		case told[o.Topic]:
+		case !o.Since.IsZero():
+			add(o.At, Owlat, 0, "The person was not on "+name+" any more, as Owlat showed.", "")
+		default:
 			add(o.At, Owlat, 0, "The person left "+name+". A webhook told so.", "")
 		}
 		add(o.Written, WriteBack, 0, "That the person left "+name+" was written into a source.", "")

@@ -34,6 +34,9 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 		if t.Barred != nil {
 			return Verdict{Tone: Off, Says: "Not put on it, because no mail may go to the address.", At: m.At}
 		}
+		if o := t.Found(m.Topic); o != nil {
+			return Verdict{Off, "The person left it: they were on it before, and Owlat showed that they are not any more.", o.At, "They may sign up again by themselves. A run puts them back only when the row's consent goes from no to yes anew."}
+		}
 		return Verdict{Off, "The person left it, as one of Owlat's webhooks told. Whether they came back by themselves is not known here.", leftAt(t, m), "They may sign up again by themselves. A run puts them back only when the row's consent goes from no to yes anew."}
 	case ledger.MemberLeft:
 		return Verdict{Off, "Let go of when the row left the source: taken off, unless another row wanted the contact there. That the row is back is no new consent.", m.At, ""}
@@ -42,6 +45,9 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 	case ledger.MemberUnknown:
 		return unknown(t, topic)
 	case ledger.MemberUnsure:
+		if !m.Off.IsZero() {
+			return Verdict{Off, "Not on it when Owlat was asked. An add was sent and never answered: it was lost, or the person has left since. It is not sent again.", m.Off, "If you are sure, \"owlat-sync topic add\" adds them."}
+		}
 		return Verdict{Unknown, "An add was sent and never answered, and the person may have left since, so it is not sent again.", m.At, "If you are sure, \"owlat-sync topic add\" adds them."}
 	}
 	return Verdict{Tone: Unknown, Says: string(m.State) + ".", At: m.At}

@@ -89,6 +89,7 @@ func Now(d *api.Deployment, r *ledger.Run) Snapshot {
 
 // Feeds are the runs that somebody looks at. It is safe for concurrent use.
 type Feeds struct {
+	says    func(deployment, text string) string
 	mu      sync.Mutex
 	all     map[feedName]*Feed
 	pages   int
@@ -102,9 +103,9 @@ type feedName struct {
 	run        int64
 }
 
-// NewFeeds returns feeds at which nobody looks.
-func NewFeeds() *Feeds {
-	return &Feeds{all: make(map[feedName]*Feed), of: make(map[string]int), closed: make(chan struct{})}
+// NewFeeds returns feeds at which nobody looks. Says makes of a text about a deployment what people are told.
+func NewFeeds(says func(deployment, text string) string) *Feeds {
+	return &Feeds{says: says, all: make(map[feedName]*Feed), of: make(map[string]int), closed: make(chan struct{})}
 }
 
 // Close ends all live pages, so that a server can stop. It may be called again.
@@ -157,7 +158,7 @@ func (f *Feeds) Look(d *api.Deployment, run ledger.Run) (_ *Feed, leave func()) 
 		one.put(Now(d, &run))
 		go func() {
 			defer unsubscribe()
-			one.follow(ctx, d, run, told)
+			one.follow(ctx, d, run, told, f.says)
 		}()
 	}
 	one.looking++
@@ -204,7 +205,7 @@ func (f *Feed) Latest() (latest []byte, over bool, changed <-chan struct{}) {
 }
 
 // follow makes snapshots of a run until it has ended or nobody looks.
-func (f *Feed) follow(ctx context.Context, d *api.Deployment, run ledger.Run, told <-chan events.Event) {
+func (f *Feed) follow(ctx context.Context, d *api.Deployment, run ledger.Run, told <-chan events.Event, says func(deployment, text string) string) {
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
 	var last []Row
@@ -226,7 +227,7 @@ func (f *Feed) follow(ctx context.Context, d *api.Deployment, run ledger.Run, to
 				if personal {
 					row.Key = ""
 				}
-				last = append(last, Row{row.Key, string(row.Outcome), row.Reason})
+				last = append(last, Row{row.Key, string(row.Outcome), says(d.Name, row.Reason)})
 				last = last[max(0, len(last)-LiveRows):]
 			}
 			continue

@@ -61,7 +61,7 @@ func TestHoweverManyLookItIsReadOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		feeds := NewFeeds()
+		feeds := NewFeeds(func(_, text string) string { return text })
 		var leave []func()
 		for range 200 {
 			_, done := feeds.Look(d, *run)

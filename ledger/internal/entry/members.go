@@ -30,6 +30,7 @@ const (
 	memberRenewed
 	memberSent
 	memberPending
+	memberOff
 )
 
 // EncodeMembers returns memberships as they are stored, nil if there are none. Number returns the number of a topic.
@@ -72,8 +73,8 @@ func EncodeMembers(ms []ledger.Membership, number func(topic string) (int64, err
 }
 
 // memberTimes are the times of a membership in the order of their flags.
-func memberTimes(m *ledger.Membership) [4]*time.Time {
-	return [4]*time.Time{&m.At, &m.Renewed, &m.Sent, &m.Pending}
+func memberTimes(m *ledger.Membership) [5]*time.Time {
+	return [5]*time.Time{&m.At, &m.Renewed, &m.Sent, &m.Pending, &m.Off}
 }
 
 var errMembers = errors.New("the memberships of an entry cannot be read")

@@ -49,7 +49,7 @@ func TestMembershipsComeBack(t *testing.T) {
 		for range random.IntN(6) {
 			want = append(want, ledger.Membership{
 				Topic: topics[random.IntN(len(topics))], State: states[random.IntN(len(states))], Consent: random.IntN(2) == 0, Unmailed: random.IntN(2) == 0,
-				At: at(), Renewed: at(), Sent: at(), Pending: at(),
+				At: at(), Renewed: at(), Sent: at(), Pending: at(), Off: at(),
 			})
 		}
 		stored, err := EncodeMembers(want, n.number)

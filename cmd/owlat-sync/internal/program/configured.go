@@ -10,8 +10,8 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
-	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/words"
 )
 
 // LoadConfig reads the configuration file that --config names, for a command that uses this part of the deployment that --deployment
@@ -130,8 +130,8 @@ func (a *App) Place(cfg *config.Config) string {
 }
 
 // Typed says how the person types commands, for advice.
-func (a *App) Typed() render.Typed {
-	typed := render.Typed{Config: a.ConfigPath, Deployment: a.Deployment}
+func (a *App) Typed() words.Typed {
+	typed := words.Typed{Config: a.ConfigPath, Deployment: a.Deployment}
 	if a.ConfigPath == config.DefaultFile || a.ConfigPath == a.Env[EnvConfig] {
 		typed.Config = ""
 	}

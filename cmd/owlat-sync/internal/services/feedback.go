@@ -39,9 +39,10 @@ func NewFeedbackCmd(a *program.App) *cobra.Command {
 	var f feedbackFlags
 	cmd := &cobra.Command{
 		Use:   "feedback",
-		Short: "List what Owlat told by webhooks, and care for what is written back",
+		Short: "List what Owlat told of people, and care for what is written back",
 		Long: `List what came by webhooks, the latest first: who left a topic, whose mail bounced, who complained, which
-contacts were made, and trials from Owlat's dashboard. "owlat-sync serve" takes webhooks in. Its
+contacts were made, and trials from Owlat's dashboard. "owlat-sync serve" takes webhooks in. Who left
+may also be found by reading ("feedback: poll" in the configuration); the list says so. The
 effects are in force at once: a run puts nobody back who left, and an address that bounced for good or
 complained gets no topic and no event.
 
@@ -59,7 +60,8 @@ The list holds addresses. It goes back as far as the ledger keeps history.`,
 		},
 	}
 	f.add(cmd)
-	cmd.AddCommand(newFeedbackListCmd(a), newFeedbackSuppressedCmd(a), newFeedbackLiftCmd(a), newFeedbackDeadCmd(a), newFeedbackRetryCmd(a))
+	cmd.AddCommand(newFeedbackListCmd(a), newFeedbackSuppressedCmd(a), newFeedbackLiftCmd(a), newFeedbackDeadCmd(a), newFeedbackRetryCmd(a),
+		newFeedbackPollCmd(a))
 	return cmd
 }
 

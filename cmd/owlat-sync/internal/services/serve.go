@@ -80,7 +80,7 @@ func runService(cmd *cobra.Command, a *program.App) error {
 	again, release := reloads(cmd.Context())
 	defer release()
 	err = serve.Run(cmd.Context(), set, serve.Options{
-		Opener: opener, Reload: load, Lookup: a.LookupEnv, Version: a.Version,
+		Opener: opener, Reload: load, Lookup: a.LookupEnv, Version: a.Version, Config: a.Typed().Config,
 		Ready: func(at serve.Addresses) {
 			if a.JSON {
 				_ = a.PrintJSON(struct {

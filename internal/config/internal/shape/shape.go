@@ -33,6 +33,22 @@ func (Whole) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Minimum: "0"}, {Type: "string", Pattern: `\$\{`}}}
 }
 
+// Place is the number of a part, from either end.
+type Place struct{}
+
+// JSONSchema describes the values that the file may have.
+func (Place) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "integer", Not: &jsonschema.Schema{Const: 0}}, {Type: "string", Pattern: `\$\{`}}}
+}
+
+// Scalar is a text, a number, true or false.
+type Scalar struct{}
+
+// JSONSchema describes the values that the file may have.
+func (Scalar) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}}
+}
+
 // Words is a value of a column or a list of them.
 type Words struct{}
 

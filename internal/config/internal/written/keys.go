@@ -33,7 +33,8 @@ type File struct {
 	HistoryDays Days            `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
 	Serve       Serve           `json:"serve,omitempty" jsonschema_description:"How \"owlat-sync serve\" serves. Other commands ignore it."`
 	Webhooks    Webhooks        `json:"webhooks,omitempty" jsonschema_description:"How the service takes in Owlat's webhooks, at /webhooks/owlat."`
-	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
+	Feedback    FeedbackKey     `json:"feedback,omitempty" jsonschema_description:"poll: every 15 minutes find those who have left topics, by reading memberships, also without webhooks. Needs owlat.unsubscribe_secret."`
+	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat tells of people: a statement in your database, a file, or a webhook of your own."`
 	Alerts      []Alert         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
 	Syncs       map[string]Sync `json:"syncs,omitempty" jsonschema:"minProperties=1" jsonschema_description:"The sources, by a name of your choice. The ledger knows a sync by its name: a renamed sync is a new one."`
 	Deployments Deployments     `json:"deployments,omitempty" jsonschema_description:"Several Owlat deployments, each by a name of your choice with its own owlat, syncs and so on, in place of those here. Or a folder, relative to this file, with a file NAME.yaml for each. The ledger knows a deployment by its name."`
@@ -44,7 +45,8 @@ type Deployment struct {
 	Owlat       Owlat           `json:"owlat" jsonschema_description:"The Owlat deployment that is kept in step."`
 	HistoryDays Days            `json:"history_days,omitempty" jsonschema_description:"For how many days the ledger keeps what happened to each row, for \"owlat-sync explain\", and the records of runs."`
 	Webhooks    Webhooks        `json:"webhooks,omitempty" jsonschema_description:"How the service takes in Owlat's webhooks, at /webhooks/owlat/ and the deployment's name."`
-	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat's webhooks say: a statement in your database, a file, or a webhook of your own."`
+	Feedback    FeedbackKey     `json:"feedback,omitempty" jsonschema_description:"poll: every 15 minutes find those who have left topics, by reading memberships, also without webhooks. Needs owlat.unsubscribe_secret."`
+	WriteBack   []WriteBack     `json:"write_back,omitempty" jsonschema_description:"Where the service tells what Owlat tells of people: a statement in your database, a file, or a webhook of your own."`
 	Alerts      []Alert         `json:"alerts,omitempty" jsonschema_description:"Whom the service tells when something is wrong."`
 	Tokens      []Token         `json:"tokens,omitempty" jsonschema_description:"Who may use the API for this deployment alone. \"owlat-sync token\" makes a token."`
 	Accounts    []Account       `json:"accounts,omitempty" jsonschema_description:"Who may sign in to the page for this deployment alone. \"owlat-sync account\" makes an account."`
@@ -109,10 +111,30 @@ type Source struct {
 
 // Fields has a key for the address, for each of owlatsync.ContactFields, and for the whole name.
 type Fields struct {
-	Email     string `json:"email" jsonschema_description:"Column with the e-mail address."`
-	FirstName string `json:"firstName,omitempty" jsonschema_description:"Column with the first name. Not mapped: the name in Owlat is left alone."`
-	LastName  string `json:"lastName,omitempty" jsonschema_description:"Column with the last name. Not mapped: the name in Owlat is left alone."`
-	FullName  string `json:"fullName,omitempty" jsonschema_description:"Column with the whole name, in place of firstName and lastName: the first word is the first name, the rest the last name; in \"Lovelace, Ada\" what stands before the comma is the last name. Titles such as Dr. belong to neither."`
+	Email     Field `json:"email" jsonschema_description:"Column with the e-mail address. Of a file also what is made of it, such as {column: contact, split: \";\", part: 1}."`
+	FirstName Field `json:"firstName,omitempty" jsonschema_description:"Column with the first name. Not mapped: the name in Owlat is left alone."`
+	LastName  Field `json:"lastName,omitempty" jsonschema_description:"Column with the last name. Not mapped: the name in Owlat is left alone."`
+	FullName  Field `json:"fullName,omitempty" jsonschema_description:"Column with the whole name, in place of firstName and lastName: the first word is the first name, the rest the last name; in \"Lovelace, Ada\" what stands before the comma is the last name. Titles such as Dr. belong to neither."`
+}
+
+// Field is a column, or what is made of one.
+type Field struct{}
+
+// FieldParts is the long form of a field.
+type FieldParts struct {
+	Column string      `json:"column,omitempty" jsonschema_description:"The column."`
+	Trim   string      `json:"trim,omitempty" jsonschema_description:"Characters that are removed at both ends, with the blanks there, such as \"'*\"."`
+	Split  string      `json:"split,omitempty" jsonschema_description:"What stands between the parts of the value, such as \";\". One part counts."`
+	Part   shape.Place `json:"part,omitempty" jsonschema_description:"Which part counts: from 1, or from the end with -1. A part that a value does not have is NULL."`
+	Title  bool        `json:"title,omitempty" jsonschema_description:"true: ADA LOVELACE and ada lovelace are written as Ada Lovelace. What is in mixed case stays."`
+	Value  string      `json:"value,omitempty" jsonschema_description:"The value of every row, in place of a column."`
+}
+
+// JSONSchema describes the values that the file may have.
+func (Field) JSONSchema() *jsonschema.Schema {
+	long := shape.Reflector().Reflect(&FieldParts{})
+	long.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
 }
 
 // Duplicates is the section duplicates of a sync.
@@ -156,9 +178,24 @@ type Limits struct {
 
 // Event is an item of events.
 type Event struct {
-	Name       string            `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]*$,maxLength=100" jsonschema_description:"The event's name, as automations in Owlat know it."`
-	On         string            `json:"on" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
-	Properties map[string]string `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from. Their values alone make no row a changed one."`
+	Name       string              `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]*$,maxLength=100" jsonschema_description:"The event's name, as automations in Owlat know it."`
+	On         string              `json:"on" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
+	Properties map[string]Property `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from, or a value for all, as {value: 3}. Their values alone make no row a changed one."`
+}
+
+// Property is the column of a property of an event, or its value.
+type Property struct{}
+
+// Constant is the long form of a property.
+type Constant struct {
+	Value shape.Scalar `json:"value" jsonschema_description:"The same in every event: a text, a number, true or false."`
+}
+
+// JSONSchema describes the values that the file may have.
+func (Property) JSONSchema() *jsonschema.Schema {
+	long := shape.Reflector().Reflect(&Constant{})
+	long.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
 }
 
 // Days is a number of days or a text that holds a variable.

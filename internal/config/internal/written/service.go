@@ -48,6 +48,22 @@ type Webhooks struct {
 	SilentAfter shape.Silent `json:"silent_after,omitempty" jsonschema_description:"How long no webhook may come before \"check\" and alerts tell so, if people did leave or mail was sent meanwhile. off: never."`
 }
 
+// FeedbackKey is the word poll, or a section.
+type FeedbackKey struct{}
+
+// Feedback is the section feedback.
+type Feedback struct {
+	Poll string `json:"poll,omitempty" jsonschema:"default=every 15m" jsonschema_description:"How often, such as every 15m, from 1m on. off: never."`
+	Read string `json:"read,omitempty" jsonschema:"enum=moved,enum=all,default=moved" jsonschema_description:"moved: list the contacts, one request for 100, and read those that were changed. all: read everybody who was put on a topic, with the unsubscribe secret alone."`
+}
+
+// JSONSchema describes the values that the file may have.
+func (FeedbackKey) JSONSchema() *jsonschema.Schema {
+	whole := shape.Reflector().Reflect(&Feedback{})
+	whole.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Enum: []any{"poll", "off"}}, whole}}
+}
+
 // WriteBack is an item of write_back.
 type WriteBack struct {
 	Name      string      `json:"name,omitempty" jsonschema_description:"Name of the write-back. Deliveries that wait belong to it, so keep it."`

@@ -65,6 +65,40 @@ func Briefs(t *testing.T, open Open) {
 		noError(t, l.Close())
 		same(t, "again", briefs(t, reopen(t, open, folder), "others \xff", at(0), 0), []int64{3})
 	})
+	t.Run("by their ends", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		kit.Under(t, l, func(k ledger.Lock) {
+			for _, ended := range []time.Time{at(30), at(10), at(20), at(20)} { // as runs that were queued before others, and had their turn after them
+				finish(t, k, begin(t, k, ledger.Run{Sync: "users", Started: at(0)}), ledger.StatusOK, ended, full)
+			}
+			finish(t, k, begin(t, k, ledger.Run{Sync: "others", Started: at(0)}), ledger.StatusOK, at(20), full)
+			begin(t, k, ledger.Run{Sync: "users", Started: at(0)}) // goes on
+		})
+		for name, c := range map[string]struct {
+			sync  string
+			since time.Time
+			limit int
+			want  []int64
+		}{
+			"all":               {"users", at(0), 0, []int64{2, 3, 4, 1}},
+			"the first":         {"users", at(0), 2, []int64{2, 3}},
+			"since":             {"users", at(20), 2, []int64{3, 4}},
+			"just after":        {"users", at(20).Add(time.Millisecond), -1, []int64{1}},
+			"another":           {"others", at(0), 0, []int64{5}},
+			"none":              {"users", at(31), 0, nil},
+			"one not yet known": {"unknown", at(0), 0, nil},
+		} {
+			found, err := l.RunsSince(t.Context(), c.sync, c.since, c.limit)
+			noError(t, err)
+			var ids []int64
+			for i := range found {
+				ids = append(ids, found[i].ID)
+				same(t, "run", found[i], runOf(t, l, found[i].ID))
+			}
+			same(t, name, ids, c.want)
+		}
+	})
 	t.Run("a run that goes on", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)

@@ -116,6 +116,7 @@ func DeparturesOnce(t *testing.T, open Open) {
 		noError(t, err)
 		same(t, "topics of what was read", found[0].Topics, []ledger.FeedbackTopic{{ID: "t2"}})
 		same(t, "its kind", found[0].Kind, ledger.KindRead)
+		same(t, "the latest webhook", lastFeedback(t, d.l), at(15).UTC())
 	})
 	t.Run("at the edges", func(t *testing.T) {
 		t.Parallel()

@@ -26,6 +26,7 @@ type Open func(t testing.TB, folder string) Ledger
 var (
 	noError, same, at, hold = kit.NoError, kit.Same, kit.At, kit.Hold
 	record, entry           = kit.Record, kit.Entry
+	recordUnder             = kit.RecordUnder
 )
 
 func reopen(t *testing.T, open Open, folder string) Ledger {

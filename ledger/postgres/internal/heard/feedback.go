@@ -281,17 +281,18 @@ func Latest(ctx context.Context, read pgrow.Read, event, person string, before i
 	return found, err
 }
 
-// latest is when the latest feedback came, NULL if none ever did.
-const latest = "SELECT greatest((SELECT heard FROM @deployments WHERE id = $1), (SELECT max(received) FROM @feedback WHERE deployment = $1))"
+// latest is when the latest webhook came, NULL if none ever did.
+const latest = "SELECT greatest((SELECT heard FROM @deployments WHERE id = $1), " +
+	"(SELECT received FROM @feedback WHERE deployment = $1 AND kind <> '" + ledger.KindRead + "'::bytea ORDER BY received DESC LIMIT 1))"
 
-// Last returns when the latest feedback came, zero if none ever did.
+// Last returns when the latest webhook came, zero if none ever did.
 func Last(ctx context.Context, read pgrow.Read) (time.Time, error) {
 	var at pgrow.Moment
 	err := read(ctx, latest, nil, func(rows pgx.Rows) error { return rows.Scan(&at) })
 	return at.Time, err
 }
 
-// noteLatest keeps when the latest feedback came, before feedback is deleted.
+// noteLatest keeps when the latest webhook came, before feedback is deleted.
 func noteLatest(t pgrow.Tx) error {
 	_, err := t.Change("UPDATE @deployments SET heard = (" + latest + ") WHERE id = $1 AND heard IS DISTINCT FROM (" + latest + ")")
 	return err

@@ -131,8 +131,8 @@ func parse(o Options) (*pgxpool.Config, string, error) {
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		teach(conn)
 		// Whoever freezes in a transaction that is not the ledger's own, as River's are, blocks others no longer either. A pooler may give
-		// the session to another of our connections, which is as good.
-		_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '5s'")
+		// the session to another of our connections, which is as good. To compile a statement takes a second, and none of the ledger's runs as long.
+		_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '5s'; SET jit = off")
 		return err
 	}
 	return config, schema, nil

@@ -178,17 +178,18 @@ func Latest(ctx context.Context, file *dbfile.File, event, person string, before
 	return found, err
 }
 
-// latest is when the latest feedback came, NULL if none ever did.
-const latest = "SELECT max(received) FROM (SELECT latest AS received FROM heard UNION ALL SELECT max(received) FROM feedback)"
+// latest is when the latest webhook came, NULL if none ever did.
+const latest = "SELECT max(received) FROM (SELECT latest AS received FROM heard UNION ALL " +
+	"SELECT * FROM (SELECT received FROM feedback WHERE kind <> '" + ledger.KindRead + "' ORDER BY received DESC LIMIT 1))"
 
-// Last returns when the latest feedback came, zero if none ever did.
+// Last returns when the latest webhook came, zero if none ever did.
 func Last(ctx context.Context, file *dbfile.File) (time.Time, error) {
 	var at sql.NullInt64
 	err := file.Readers.QueryRowContext(ctx, latest).Scan(&at)
 	return entry.TimeOf(at), err
 }
 
-// noteLatest keeps when the latest feedback came, before feedback is deleted.
+// noteLatest keeps when the latest webhook came, before feedback is deleted.
 func noteLatest(t dbfile.Tx) error { return t.Exec("UPDATE heard SET latest = (" + latest + ")") }
 
 const (

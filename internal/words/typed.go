@@ -1,10 +1,8 @@
-package render
+package words
 
 import (
 	"regexp"
 	"strings"
-
-	"owlatsync/internal/words"
 )
 
 // Typed is how the person types commands of this program; advice shows commands in that form.
@@ -20,10 +18,10 @@ func (t Typed) Command(command, sync string) string {
 		parts = append(parts, "--sync", sync)
 	}
 	if t.Deployment != "" {
-		parts = append(parts, "--deployment", words.ShellWord(t.Deployment))
+		parts = append(parts, "--deployment", ShellWord(t.Deployment))
 	}
 	if t.Config != "" {
-		parts = append(parts, "--config", words.ShellWord(t.Config))
+		parts = append(parts, "--config", ShellWord(t.Config))
 	}
 	return strings.Join(parts, " ")
 }

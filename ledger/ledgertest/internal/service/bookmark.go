@@ -1,4 +1,4 @@
-package ledgertest
+package service
 
 import (
 	"testing"
@@ -6,7 +6,8 @@ import (
 	"owlatsync/ledger"
 )
 
-func testBookmark(t *testing.T, open Open) {
+// Bookmark checks how far syncs have read.
+func Bookmark(t *testing.T, open Open) {
 	folder := t.TempDir()
 	l := open(t, folder)
 	got, err := l.Bookmark(t.Context(), "users")

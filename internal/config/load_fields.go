@@ -1,0 +1,137 @@
+package config
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"owlatsync"
+	"owlatsync/internal/config/internal/written"
+	"owlatsync/source"
+)
+
+// fieldsDecoder reads what becomes of columns.
+type fieldsDecoder struct{ *decoder }
+
+func (d fieldsDecoder) fields(s section, sync *Sync) {
+	n := d.child(s, "fields", "say which column holds the address, such as \"fields: {email: email}\"")
+	if n == nil {
+		return
+	}
+	keys := sectionOf[written.Fields](d.decoder, d.withoutLanguage(n, s.path+".fields"), s.path+".fields")
+	f := &sync.Fields
+	email := d.field(keys, "email", &f.Shapes.Email)
+	f.Email = email.text
+	if d.required(email, "name the column that holds the address") && f.Shapes.Email != (source.Shape{}) {
+		switch {
+		case f.Shapes.Email.Value != "":
+			email.refuse(d.decoder, "cannot be the same in every row; name its column")
+		case !sync.Target.IsFile() && sync.Target.Kind() != "":
+			email.refuse(d.decoder, "must be a column alone, by which rows are found in the database; make the address in the query")
+		}
+	}
+	for _, field := range owlatsync.ContactFields {
+		f.Others[field] = d.field(keys, field.Name(), &f.Shapes.Fields[field]).text
+	}
+	full := d.field(keys, "fullName", &f.Shapes.FullName)
+	switch f.FullName = full.text; {
+	case full.given && f.Shapes.FullName.Value != "":
+		full.refuse(d.decoder, "cannot be the same in every row; give firstName and lastName values")
+	case full.given && (f.Others != owlatsync.Texts{} || f.Shapes.Fields != [owlatsync.NumContactFields]source.Shape{}):
+		full.refuse(d.decoder, "makes both names; remove it, or firstName and lastName")
+	}
+}
+
+// withoutLanguage says of a key that people look for why it is not there, and leaves it out.
+func (d fieldsDecoder) withoutLanguage(n *node, path string) *node {
+	rest := *n
+	rest.pairs = slices.DeleteFunc(slices.Clone(n.pairs), func(p pair) bool {
+		asked := slices.Contains([]string{"language", "lang", "locale"}, strings.ToLower(p.key))
+		if asked {
+			d.add(p.line, path, "%q is no field: Owlat's API can neither read nor set a contact's language; set it in Owlat's dashboard, or by its import of CSV files", p.key)
+		}
+		return asked
+	})
+	return &rest
+}
+
+// field reads a column, or a section that says what is made of one. The value is that of the column, empty with a constant.
+func (d fieldsDecoder) field(s section, key string, shape *source.Shape) value {
+	n := s.child(key)
+	if n == nil || n.kind != kindMapping {
+		return s.text(key)
+	}
+	part := sectionOf[written.FieldParts](d.decoder, n, setting(s.path, key))
+	column, constant := part.text("column"), part.text("value")
+	trim, split, place := d.exact(part, "trim"), d.exact(part, "split"), part.text("part")
+	*shape = source.Shape{Value: owlatsync.Trim(constant.text), Trim: trim.text, Split: split.text, Title: d.yes(part, "title")}
+	switch {
+	case place.given:
+		number, err := strconv.Atoi(place.text)
+		if err != nil || number == 0 {
+			place.refuse(d.decoder, "must be the number of a part: 1 for the first, -1 for the last")
+		}
+		if shape.Part = number; !split.given && !split.wrong {
+			place.refuse(d.decoder, "means nothing without split; say what stands between the parts, such as split: \";\"")
+		}
+	case split.given:
+		shape.Part = 1
+	}
+	out := value{text: column.text, line: n.line, setting: part.path, given: column.given || constant.given, wrong: part.odd || column.wrong || constant.wrong}
+	switch {
+	case constant.given && (column.given || *shape != source.Shape{Value: shape.Value}):
+		constant.refuse(d.decoder, "is the same in every row, so nothing else can stand beside it; remove it, or the rest")
+	case !out.given && !out.wrong:
+		d.add(n.line, part.path, "names no column; add one, such as {column: name, title: true}")
+		out.wrong = true
+	}
+	return out
+}
+
+// exact reads a text in which blanks count.
+func (d fieldsDecoder) exact(s section, key string) value {
+	n := s.child(key)
+	if n == nil || n.kind != kindText || n.text == "" || strings.TrimSpace(n.text) != "" {
+		return s.text(key)
+	}
+	return value{text: n.text, line: n.line, setting: setting(s.path, key), given: true}
+}
+
+// yes reads true or false.
+func (d fieldsDecoder) yes(s section, key string) bool {
+	n := s.child(key)
+	if n != nil && n.kind != kindBool {
+		d.add(n.line, setting(s.path, key), "must be true or false, not %s", n.kind)
+		return false
+	}
+	return n != nil && isTrue(n)
+}
+
+// isTrue reports whether a node of the kind kindBool says so.
+func isTrue(n *node) bool {
+	yes, _ := strconv.ParseBool(n.text) // YAML's words are among Go's
+	return yes
+}
+
+// property reads the column of an event's property, or a section with its value.
+func (d fieldsDecoder) property(p pair, path string) Property {
+	if p.value == nil || p.value.kind != kindMapping {
+		return Property{Name: p.key, Column: d.scalar(p.value, path, p.line).text}
+	}
+	constant := sectionOf[written.Constant](d.decoder, p.value, path)
+	n, out := constant.child("value"), Property{Name: p.key, Value: json.RawMessage("null")}
+	switch {
+	case n == nil && len(p.value.pairs) > 0: // which was reported
+	case n == nil:
+		d.add(p.line, path, "must be a column, or have a value for all events, such as {value: 3}")
+	case n.kind == kindBool:
+		out.Value = strconv.AppendBool(nil, isTrue(n))
+	case n.kind == kindNumber && json.Valid([]byte(n.text)):
+		out.Value = json.RawMessage(n.text)
+	default:
+		v := constant.text("value")
+		out.Value, _ = json.Marshal(v.text) // a text always can be
+	}
+	return out
+}

@@ -1,0 +1,88 @@
+package serve
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"owlatsync/owlat/owlattest"
+)
+
+// TestWithoutWebhooksButWithPolling is the story of a service that no webhook reaches: a person leaves by the link in a mail, the next round finds
+// it, the write-back writes it into the database, and no run puts the person back. Later it takes in webhooks beside.
+func TestWithoutWebhooksButWithPolling(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.server.SetUnsubscribeSecret("0123456789abcdef-links")
+	db, err := sql.Open("sqlite", filepath.Join(h.dir, "app.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), "CREATE TABLE people (id TEXT, email TEXT, news INT); INSERT INTO people VALUES ('1', 'ann@example.com', 1), ('2', 'bob@example.com', 1)"); err != nil {
+		t.Fatal(err)
+	}
+	consents := func() (text string) {
+		t.Helper()
+		if err := db.QueryRowContext(t.Context(), "SELECT group_concat(news, ',') FROM (SELECT news FROM people ORDER BY id)").Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	source := []string{
+		`dsn: "csv:users.csv" → dsn: "sqlite:app.db", query: "SELECT id, email, news FROM people"`,
+		`{name: lines, on: [topic.unsubscribed], file: lines.ndjson} → {name: crm, on: [topic.unsubscribed], statement: "UPDATE people SET news = 0 WHERE id = :key"}`,
+	}
+	h.configure(append(source, "webhooks: {secrets: [whsec_0123456789abcdef]}\n → ")...)
+	l := h.begin()
+	l.until("the first run", func() bool { return h.member("ann@example.com") && h.member("bob@example.com") })
+	l.end()
+
+	if err := h.server.Unsubscribe("bob@example.com", ""); err != nil {
+		t.Fatal(err)
+	}
+	polling := []string{"webhooks: {secrets: [whsec_0123456789abcdef]} → feedback: {poll: every 1h}", "requests_per_second: 1000 → requests_per_second: 1000, unsubscribe_secret: 0123456789abcdef-links"}
+	h.configure(append(source, polling...)...)
+	l = h.begin()
+	l.until("the write-back", func() bool { return consents() == "1,0" })
+	heard := func() string {
+		_, all := l.call("GET", "/api/v1/feedback", "")
+		list, _ := all["feedback"].([]any)
+		text := ""
+		for _, one := range list {
+			f, _ := one.(map[string]any)
+			text += fmt.Sprint(f["event"], " ", f["kind"], ";")
+		}
+		return text
+	}
+	if got := heard(); got != "topic.unsubscribed read;" {
+		t.Errorf("feedback %q", got)
+	}
+	done := func() (n any) {
+		_, all := l.call("GET", "/api/v1/status", "")
+		if people := all["last_round"].(map[string]any)["people"]; people != 1.0 {
+			t.Errorf("the round found %v people", people)
+		}
+		crm, _ := all["write_backs"].(map[string]any)["crm"].(map[string]any)
+		return crm["done"]
+	}
+	l.until("the delivery", func() bool { return done() == 1.0 })
+	l.run()
+	if h.member("bob@example.com") || !h.member("ann@example.com") {
+		t.Error("a run put somebody back, or took somebody off")
+	}
+	l.end()
+
+	h.configure(append(source, "webhooks: → feedback: {poll: every 1h}\nwebhooks:", polling[1])...)
+	l = h.begin()
+	if _, err := h.server.AddWebhook("http://"+l.at.Listen+"/webhooks/owlat", "whsec_0123456789abcdef", owlattest.WebhookTopicUnsubscribed); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.server.Unsubscribe("ann@example.com", ""); err != nil { // this one is told at once
+		t.Fatal(err)
+	}
+	l.until("the webhook", func() bool { return consents() == "0,0" })
+	l.until("both deliveries", func() bool { return done() == 2.0 })
+	l.end()
+}
