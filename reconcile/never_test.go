@@ -16,8 +16,6 @@ import (
 	"owlatsync/reconcile"
 )
 
-const linkSecret = "the deployment's own secret"
-
 // neverMail is a row that says that no mail may go to the person, whatever else it says.
 func neverMail(r owlatsync.Row) owlatsync.Row {
 	r.Suppressed = true

@@ -52,9 +52,6 @@ func (m mailbox) LastFeedback(ctx context.Context) (time.Time, error) {
 
 // Suppress implements ledger.Mailbox.
 func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
-	if len(suppressions) == 0 {
-		return nil
-	}
 	return m.update(ctx, "record suppressions in ledger", dbfile.Durable, func(t *tx) error {
 		t.acts, t.closes = true, true
 		return heard.Suppress(t.Tx, suppressions...)

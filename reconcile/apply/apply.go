@@ -297,9 +297,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 	for i, s := range steps {
 		e := *s.Entry
 		if e.ChangedAt = a.Ledger.Now(); s.Never { // Owlat cannot be told, or has no contact
-			e.Events = s.Events
-			settled(&e, step.Untold(s.Row.Fingerprint))
-			barred = append(barred, bars(&e, a.Ledger.Now())...)
+			barred = append(barred, untold(&e, s)...)
 		} else if s.Outcome != owlatsync.Skipped { // a skipped row only has another key, or is back in the source
 			e.Events = s.Events
 			settled(&e, s.Row.Fingerprint)
@@ -322,10 +320,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 		a.leftAlone(s.Skipped)
 		r := result{outcome: s.Outcome, reason: s.Reason}
 		if s.Outcome == owlatsync.Skipped {
-			r.category = ledger.CategoryGone
-			if s.Never {
-				r.category = ledger.CategoryNeverMail
-			}
+			r.category = leftOut(s)
 		}
 		a.done(s, r)
 	}

@@ -173,6 +173,15 @@ func (r never) inherit(ctx context.Context, contact string) error {
 	return nil
 }
 
+// barred says why no mail may go to the contact or its address; empty: it may.
+func (r never) barred(ctx context.Context) (ledger.SuppressionReason, error) {
+	found, err := r.Ledger.Suppressions(ctx, []string{r.e.Email, r.e.ContactID})
+	if err != nil {
+		return "", r.readFailed(err)
+	}
+	return found[r.e.Email].With(found[r.e.ContactID]).Reason, nil
+}
+
 // bars returns what suppresses the contact of an entry, also under another address, and its address, also of another contact.
 func bars(e *ledger.Entry, now time.Time) (both []ledger.Suppression) {
 	if e.ContactID == "" {
@@ -198,4 +207,19 @@ func (a barring) suppress(ctx context.Context, suppressions ...ledger.Suppressio
 		return a.ledgerFailed(err)
 	}
 	return nil
+}
+
+// untold settles the entry of a row to whose person no mail may go, without telling Owlat, and returns what suppresses them.
+func untold(e *ledger.Entry, s *step.Step) []ledger.Suppression {
+	e.Events = s.Events
+	settled(e, step.Untold(s.Row.Fingerprint))
+	return bars(e, e.ChangedAt)
+}
+
+// leftOut returns why a row is skipped that needs no request.
+func leftOut(s *step.Step) ledger.Category {
+	if s.Never {
+		return ledger.CategoryNeverMail
+	}
+	return ledger.CategoryGone
 }

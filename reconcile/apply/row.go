@@ -53,7 +53,7 @@ func (a *run) row(client *owlat.Client, planned *step.Step) *row {
 // apply carries out a step and tells its outcome.
 func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
-	err := r.reread(ctx)
+	err := early{r}.reread(ctx)
 	// From here on the row is not in step: if it changes back after a broken run, it must not count as unchanged.
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, r.e.Doubt && r.s.Only
 	if err == nil {
@@ -77,7 +77,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 		if err == nil {
 			err = r.flush(ctx)
 		}
-		setback{r}.early(ctx, err)
+		early{r}.ended(ctx, err)
 		return
 	}
 	// A look that fails leaves doubts about adds open, and the withdrawal does not wait for it.
@@ -86,7 +86,7 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 	if err == nil {
 		err = r.flush(ctx)
 	}
-	setback{r}.early(ctx, err)
+	early{r}.ended(ctx, err)
 }
 
 // send sends what the step needs: first withdrawals, then the contact, then consents and events.
@@ -94,8 +94,8 @@ func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
 	}
-	early := r.s.WithdrawsEarly() // that is done
-	if !early {
+	done := r.s.WithdrawsEarly() // that part
+	if !done {
 		if err := (never{r}).apply(ctx); err != nil || r.gone || r.stranger {
 			return err
 		}
@@ -103,7 +103,7 @@ func (r *row) send(ctx context.Context) error {
 	if err := (membership{r}).settleFirst(ctx, true); err != nil || r.gone {
 		return err
 	}
-	if !early {
+	if !done {
 		if err := (withdrawal{r}).removeTopics(ctx); err != nil || r.gone || r.s.Only {
 			return err
 		}
@@ -159,27 +159,6 @@ func (r *row) released(ctx context.Context) error {
 			}
 			return taken("it is the contact %s of %s, which has left the source: it is to be deleted first, and that did not come about; "+
 				"the next run tries again", e.ContactID, step.RowName(key))
-		}
-	}
-	return nil
-}
-
-// reread reads the entry again if the row's early withdrawal has changed it.
-func (r *row) reread(ctx context.Context) error {
-	if !r.s.WithdrawsEarly() {
-		return nil
-	}
-	r.mu.Lock()
-	r.movedAt = r.run.movedAt[r.s.Row.Key]
-	r.mu.Unlock()
-	entries, err := r.Ledger.Entries(ctx, r.Sync, []string{r.s.Row.Key})
-	if err != nil {
-		return r.readFailed(err)
-	}
-	if e := entries[r.s.Row.Key]; e != nil {
-		r.e = e
-		if e.ContactID != r.s.Entry.ContactID {
-			heir{r}.followed()
 		}
 	}
 	return nil

@@ -57,18 +57,3 @@ func (r setback) keepFailure(ctx context.Context, err error) (f *remote.Failure,
 	}
 	return f, aborted
 }
-
-// early keeps what became of the part of a step that comes before its turn.
-func (r setback) early(ctx context.Context, err error) {
-	if err == nil {
-		r.health(nil)
-		r.mu.Lock()
-		r.run.movedAt[r.s.Row.Key] = r.movedAt
-		r.mu.Unlock()
-		return
-	}
-	f, _ := r.keepFailure(ctx, err)
-	r.mu.Lock()
-	r.withdrawn[r.s.Row.Key] = f
-	r.mu.Unlock()
-}

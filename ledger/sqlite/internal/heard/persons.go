@@ -34,6 +34,19 @@ func Leave(t dbfile.Tx, o ledger.OptOut) error {
 	return t.Exec(insertOptOut+laterOptOut, o.ContactID, o.Topic, o.At.UnixMicro(), entry.TimeOrNull(o.Written), entry.TimeOrNull(o.Since))
 }
 
+// LeaveAll keeps opt-outs as Leave does. It fails for one that is incomplete.
+func LeaveAll(t dbfile.Tx, optOuts []ledger.OptOut) error {
+	for _, o := range optOuts {
+		if err := o.Check(); err != nil {
+			return err
+		}
+		if err := Leave(t, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // AddOptOut adds an opt-out to an empty ledger. It fails if there is one of the same contact and topic.
 func AddOptOut(t dbfile.Tx, o ledger.OptOut) error {
 	return t.Exec(insertOptOut, o.ContactID, o.Topic, o.At.UnixMicro(), entry.TimeOrNull(o.Written), entry.TimeOrNull(o.Since))
