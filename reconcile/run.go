@@ -215,10 +215,7 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 	}
 	w.tell.Reading(w.reading.told)
 	record := func(r ledger.Record) error { return w.lock.Record(locked, r) }
-	if err := (looking{w}).again(locked, o.Full, record); err != nil {
-		return ending, err
-	}
-	if err := (looking{w}).unsure(locked, o.Full, record); err != nil {
+	if err := (looking{w}).look(locked, o.Full, record); err != nil {
 		return ending, err
 	}
 	return w.stretches(ctx, o, approved)
@@ -226,6 +223,14 @@ func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (e
 
 // looking is the part of a run that looks at what Owlat holds before it plans.
 type looking struct{ *work }
+
+// look corrects the ledger as far as a run does so before it plans.
+func (w looking) look(ctx context.Context, asked bool, record func(ledger.Record) error) error {
+	if err := w.again(ctx, asked, record); err != nil {
+		return err
+	}
+	return w.unsure(ctx, asked, record)
+}
 
 // again corrects the ledger to what Owlat holds if that is asked for, or if the ledger is older than what was done.
 func (w looking) again(ctx context.Context, asked bool, record func(ledger.Record) error) error {
@@ -272,7 +277,7 @@ func (w looking) unsure(ctx context.Context, asked bool, record func(ledger.Reco
 		return nil
 	}
 	w.seat.leave()
-	w.read, err = w.asker().Unsure(ctx, w.links, func(r ledger.Record) error {
+	w.read, err = ask.Unsure(ctx, w.asker(), w.links, func(r ledger.Record) error {
 		if r.Event == ask.TopicFound {
 			w.tell.Memberships(owlatsync.MembershipCounts{Added: 1})
 		}

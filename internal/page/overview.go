@@ -146,7 +146,11 @@ func needsOf(typed words.Typed, s api.SyncState) (all []need) {
 	}
 	switch s.State {
 	case api.Failing:
-		all = append(all, need{Sync: name, What: sentence(s.Why), Do: "Look for the cause; the log of the service has more. The next run tries again."})
+		n := need{Sync: name, What: sentence(s.Why), Do: "Look for the cause; the log of the service has more. The next run tries again."}
+		if len(s.Runs) > 0 && !s.Runs[0].Finished.IsZero() {
+			n.Page, n.Link = fmt.Sprintf("/runs/%d", s.Runs[0].ID), fmt.Sprintf("Look at run %d", s.Runs[0].ID)
+		}
+		all = append(all, n)
 	case api.Stale:
 		all = append(all, need{Sync: name, What: "It is stale: " + straight(s.Why) + ".", Do: "Look whether its runs fail, are held, or are never due."})
 	}

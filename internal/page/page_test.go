@@ -48,7 +48,7 @@ func TestTheOverview(t *testing.T) {
 	for _, want := range []string{
 		"1,234,000 of 1,234,567", ">20 <", "12 given up", `data-label="To confirm">3<`, `data-label="Cannot be sent">4<`, `data-state="failing"`, `data-state="not scheduled"`,
 		`<time datetime="2026-03-01T12:01:00Z" title="2026-03-01 12:01:00 UTC">2026-03-01 12:01:00 UTC</time>`, `datetime="2026-03-01T13:00:00Z"`, "owlat-sync approve 6", "owlat-sync failures",
-		"can no longer be approved", `<a href="/runs/6">Look at run 6</a>`, "A plan waits for you: somebody asked run 5", "never", "when somebody asks", `<html lang="en">`, `href="#main"`, `aria-current="page"`,
+		"can no longer be approved", `<a href="/runs/6">Look at run 6</a>`, `<a href="/runs/7">Look at run 7</a>`, "A plan waits for you: somebody asked run 5", "never", "when somebody asks", `<html lang="en">`, `href="#main"`, `aria-current="page"`,
 	} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the overview lacks %s", want)

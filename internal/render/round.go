@@ -71,7 +71,7 @@ func Round(to To, r ledger.Round) error {
 		to.printf("Of %s nothing could be told; the next round reads them again.\n", words.Plural(r.Untold, "contact"))
 	}
 	to.printf("%s of the budget and %s by links, in %s.\n", words.Plural(r.Requests.Total, "request"), words.Plural(r.Requests.Links, "request"),
-		words.Span(time.Duration(r.Seconds*float64(time.Second))))
+		words.Span(max(time.Second, time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))))
 	return nil
 }
 

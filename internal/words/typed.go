@@ -15,7 +15,7 @@ type Typed struct {
 func (t Typed) Command(command, sync string) string {
 	parts := []string{"owlat-sync", command}
 	if sync != "" {
-		parts = append(parts, "--sync", sync)
+		parts = append(parts, "--sync", ShellWord(sync))
 	}
 	if t.Deployment != "" {
 		parts = append(parts, "--deployment", ShellWord(t.Deployment))

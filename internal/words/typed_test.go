@@ -24,3 +24,11 @@ func TestAdvisedCommandsAreComplete(t *testing.T) {
 		}
 	}
 }
+
+// TestCommandsAreWordsOfAShell: names with blanks and quotes stay one word.
+func TestCommandsAreWordsOfAShell(t *testing.T) {
+	t.Parallel()
+	if got, want := (Typed{Deployment: "my shop"}).Command("plan", `it's "new"`), `owlat-sync plan --sync 'it'\''s "new"' --deployment 'my shop'`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -66,6 +66,19 @@ func (r known) worked(topic string) {
 	r.event("topic found", topic)
 }
 
+// isOn reports whether the step needs no add because the contact was read as on the topic, and notes that. Owlat does nothing for a member that
+// is added: it asks for no confirmation, and lifts no opt-out. It tells only whether it waits for the person, which another add will tell.
+func (r known) isOn(ctx context.Context, topic string) (bool, error) {
+	if !r.members[topic].On {
+		return false, nil
+	}
+	left, err := membership(r).hasLeft(ctx, topic)
+	if err == nil && !left {
+		r.worked(topic)
+	}
+	return true, err
+}
+
 // isOff reports whether the contact is known to be off a topic, and to be there still: who is on another topic was neither deleted nor
 // merged into somebody else.
 func (r known) isOff(ctx context.Context, topic string) bool {
@@ -107,6 +120,11 @@ func (r known) departures(ctx context.Context, contact, email string) error {
 			return r.ledgerFailed(err)
 		}
 		r.parted = true
+		for _, t := range left {
+			if contact == r.e.ContactID && r.e.Membership(t.ID) != nil {
+				r.event("topic left", t.ID)
+			}
+		}
 		if holders, optOuts, err = r.holders(ctx, contact); err != nil {
 			return err
 		}

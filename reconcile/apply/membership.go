@@ -37,7 +37,7 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		r.set(topic, ledger.MemberWanted)
 		return r.topics.missing(topic, errNoTopic)
 	}
-	if on, err := r.isOn(ctx, topic); on || err != nil {
+	if on, err := known(r).isOn(ctx, topic); on || err != nil {
 		return err
 	}
 	sent, err := r.sendAdd(ctx, topic)
@@ -66,19 +66,6 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		*r.e.Membership(topic) = before
 	}
 	return err
-}
-
-// isOn reports whether the step needs no add because the contact was read as on the topic, and notes that. Owlat does nothing for a member that
-// is added: it asks for no confirmation, and lifts no opt-out. It tells only whether it waits for the person, which another add will tell.
-func (r membership) isOn(ctx context.Context, topic string) (bool, error) {
-	if !r.members[topic].On {
-		return false, nil
-	}
-	left, err := r.hasLeft(ctx, topic)
-	if err == nil && !left {
-		known(r).worked(topic)
-	}
-	return true, err
 }
 
 // errNotAgain ends an add that is not sent, or not again: it has worked, or the person has left, or may have.

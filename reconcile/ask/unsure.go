@@ -13,7 +13,7 @@ const TopicFound = "topic found"
 
 // Unsure reads the memberships of the contacts with an add that is unsure and that nobody has read yet. It hands the record that says what
 // became of the add to record. All says that none is left to read. Its time grows with the entries of the sync.
-func (a *Asker) Unsure(ctx context.Context, links *remote.Links, record func(ledger.Record) error) (all bool, err error) {
+func Unsure(ctx context.Context, a *Asker, links *remote.Links, record func(ledger.Record) error) (all bool, err error) {
 	var unsure []*ledger.Entry
 	for e, err := range a.Ledger.All(ctx, a.Sync) {
 		if err != nil {

@@ -91,6 +91,9 @@ func (p Poller) Poll(ctx context.Context, o Options) (kept ledger.Round, err err
 	ctx, free := context.WithCancelCause(ctx)
 	defer free(nil)
 	defer heed(o.Stop, free)()
+	if _, _, known := remote.There(client, p.Ledger, p.Ledger.Now()); !known {
+		_, _ = p.Client.Health(ctx) // tells the time on Owlat's clock, and costs nothing; without an answer the reading itself tells it
+	}
 	read := Moved
 	if o.All {
 		read = All

@@ -64,9 +64,6 @@ func (r *round) make(ctx context.Context) error {
 	if !r.Links.Able() {
 		return remote.ErrUntold
 	}
-	if _, _, known := remote.There(r.Client, r.Ledger, r.Ledger.Now()); !known {
-		_, _ = r.Client.Health(ctx) // tells the time on Owlat's clock; without an answer the reading itself tells it
-	}
 	if r.Read == Moved {
 		err := r.open(Moved)
 		if err == nil {
