@@ -11,10 +11,11 @@ const (
 	AddTopic      ChangeKind = "add_topic"
 	RemoveTopic   ChangeKind = "remove_topic"
 	DeleteContact ChangeKind = "delete"
+	OptOut        ChangeKind = "opt_out" // of everything, for good
 )
 
 // Change is one part of a step that brings a contact in step with its row. Each kind is one request, except that all fields that
-// are set, and a rename, share one, and adopt needs none.
+// are set, and a rename, share one, and adopt needs none. That of OptOut goes by a link, and takes nothing of the key's budget.
 type Change struct {
 	Kind  ChangeKind `json:"kind"`
 	Field string     `json:"field,omitempty"` // "email" or the name of a ContactField

@@ -79,6 +79,8 @@ type MembershipCounts struct {
 	Pending int `json:"pending,omitempty"`
 	Removed int `json:"removed"`
 	Skipped int `json:"skipped"`
+	// OptedOut counts the people who were opted out of everything, because no mail may go to them.
+	OptedOut int `json:"opted_out,omitempty"`
 	// Unclear counts consents that are neither yes nor no: nobody was added or removed because of them.
 	Unclear int `json:"unclear,omitempty"`
 }

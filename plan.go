@@ -19,16 +19,18 @@ type Summary struct {
 	Sync      string `json:"sync"`
 	Run       int64  `json:"run"`
 	Rows      int    `json:"rows"`
-	Entries   int    `json:"entries"`    // rows that the ledger knew before
-	Absent    int    `json:"absent"`     // rows of Entries that the source no longer has
-	Removals  int    `json:"removals"`   // rows whose contact leaves a topic or is deleted
-	Updates   int    `json:"updates"`    // known rows whose address or names change
-	Creates   int    `json:"creates"`    // rows whose contact is created, apart from creates that an earlier run began
-	TopicAdds int    `json:"topic_adds"` // rows whose contact is put on a topic, apart from adds that an earlier run began
-	KnownAdds int    `json:"known_adds"` // rows of TopicAdds that the ledger knew before
-	InStep    int    `json:"in_step"`    // rows that were in step; of a run of changes only counted if Turned is above 0
-	Turned    int    `json:"turned"`     // rows of InStep that are invalid now
-	FirstRun  bool   `json:"first_run"`  // the sync has never been compared with Owlat before
+	Entries   int    `json:"entries"`            // rows that the ledger knew before
+	Absent    int    `json:"absent"`             // rows of Entries that the source no longer has
+	Removals  int    `json:"removals"`           // rows whose contact leaves a topic or is deleted
+	Updates   int    `json:"updates"`            // known rows whose address or names change
+	Creates   int    `json:"creates"`            // rows whose contact is created, apart from creates that an earlier run began
+	TopicAdds int    `json:"topic_adds"`         // rows whose contact is put on a topic, apart from adds that an earlier run began
+	KnownAdds int    `json:"known_adds"`         // rows of TopicAdds that the ledger knew before
+	OptOuts   int    `json:"opt_outs,omitempty"` // known rows whose contact is opted out of everything
+	Sought    int    `json:"sought,omitempty"`   // rows that say that no mail may go to the person, and whose contact is looked for, to opt it out
+	InStep    int    `json:"in_step"`            // rows that were in step; of a run of changes only counted if Turned is above 0
+	Turned    int    `json:"turned"`             // rows of InStep that are invalid now
+	FirstRun  bool   `json:"first_run"`          // the sync has never been compared with Owlat before
 	// SetBack says that the ledger was found to be older than what was done, and no run has come to its end since: consents that
 	// it did not know of count as old ones, and events that may have been sent are not sent.
 	SetBack     bool             `json:"set_back,omitempty"`
@@ -100,6 +102,7 @@ const (
 	GuardUpdates     Guard = "updates"
 	GuardCreates     Guard = "creates"
 	GuardTopicAdds   Guard = "topic adds"
+	GuardOptOuts     Guard = "opt-outs"
 	GuardReview      Guard = "review" // the run was asked to hold whatever it plans
 )
 

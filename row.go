@@ -24,6 +24,9 @@ type Row struct {
 	// no, and "" where the value is no text or the consent is clear.
 	Unclear []string
 
+	// Suppressed says that no mail may ever go to the person. A value that is neither yes nor no is a Defect.
+	Suppressed bool
+
 	// Properties are the values for event properties, in the order of the configuration.
 	Properties []Property
 

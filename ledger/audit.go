@@ -44,6 +44,7 @@ const (
 	DeedRetryWriteBacks Deed = "write-back retry" // Count: deliveries
 	DeedForget          Deed = "forget"           // Count: rows
 	DeedLiftSuppression Deed = "suppression lifted"
+	DeedOptOut          Deed = "opt-out" // Count: people to whom no mail may go
 	DeedImport          Deed = "import"  // the ledger was filled with an export
 	DeedRestore         Deed = "restore" // a backup took the ledger's place
 	DeedSignIn          Deed = "sign-in"
@@ -53,7 +54,7 @@ const (
 
 // Deeds lists all deeds.
 var Deeds = []Deed{
-	DeedRun, DeedPlan, DeedApprove, DeedDismiss, DeedCancel, DeedRetry, DeedRetryWriteBacks, DeedForget, DeedLiftSuppression, DeedImport, DeedRestore,
+	DeedRun, DeedPlan, DeedApprove, DeedDismiss, DeedCancel, DeedRetry, DeedRetryWriteBacks, DeedForget, DeedLiftSuppression, DeedOptOut, DeedImport, DeedRestore,
 	DeedSignIn, DeedSignOut, DeedSignInRefused,
 }
 

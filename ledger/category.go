@@ -22,6 +22,7 @@ const (
 	CategorySource      Category = "source"      // the row itself cannot be sent, or another one counts
 	CategoryWaiting     Category = "waiting"     // it failed before and is not tried yet
 	CategoryGone        Category = "gone"        // the contact was deleted in Owlat
+	CategoryNeverMail   Category = "never mail"  // no mail may go to the person, and Owlat cannot be told, or has no contact
 	CategoryKept        Category = "kept"        // the contact of an absent row is left: another row failed, or has it now
 	CategoryUnasked     Category = "unasked"     // the run was asked for other rows
 	CategoryUnreached   Category = "unreached"   // the run ended before the row's turn
@@ -31,6 +32,6 @@ const (
 // Categories lists the categories that are not Owlat's.
 var Categories = []Category{
 	CategoryNetwork, CategoryTimeout, CategoryAnswer, CategoryInterrupted, CategoryRoute, CategoryDrift, CategoryTaken, CategoryExchange,
-	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryUnconfirmed, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryGone, CategoryKept, CategoryUnasked,
+	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryUnconfirmed, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryGone, CategoryNeverMail, CategoryKept, CategoryUnasked,
 	CategoryUnreached, CategoryHeld,
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -35,14 +36,23 @@ type SuppressionReason string
 const (
 	Bounced    SuppressionReason = "bounced"    // a mail came back for good
 	Complained SuppressionReason = "complained" // the person marked a mail as spam
+	NeverMail  SuppressionReason = "never mail" // a row of the source says so
+	Listed     SuppressionReason = "listed"     // somebody handed in a list
 )
 
-// Suppression says that an address gets nothing from us but what keeps its contact equal: no topic and no event, whatever its row
-// says.
+// Asked reports whether the user's own word suppresses, and not what Owlat told.
+func (r SuppressionReason) Asked() bool { return r == NeverMail || r == Listed }
+
+// Suppression says that an address, or a contact whatever its address, gets nothing from us but what keeps the contact equal: no topic
+// and no event, whatever its row says.
 type Suppression struct {
-	Email  string // normalised
+	Email  string // normalised; or the id of a contact
 	Reason SuppressionReason
 	At     time.Time
+	// Sent is a time on Owlat's clock, not after an opt-out of the contact from everything was last sent; zero: none was.
+	Sent time.Time
+	// Told is when Owlat answered that the contact is opted out of everything, on the same clock; zero: it never did.
+	Told time.Time
 }
 
 // DeliveryState is what became of a delivery.
@@ -95,16 +105,20 @@ type Mailbox interface {
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]Feedback, error)
 	// LastFeedback returns when the latest webhook came, zero if none ever did. What was found by reading does not count.
 	LastFeedback(ctx context.Context) (time.Time, error)
-	// Lift durably ends the suppression of a normalised address, and reports whether there was one.
+	// Suppress durably records suppressions, all or none. Of several of one address, or of one contact, that counts which outweighs the
+	// others, with the latest Sent and the latest Told of all.
+	Suppress(ctx context.Context, suppressions ...Suppression) error
+	// Lift durably ends the suppression of a normalised address or of a contact, and reports whether there was one.
 	Lift(ctx context.Context, address string) (was bool, err error)
-	// AllSuppressions returns the suppressions, newest first, without those of forgotten persons; a limit below 1 means all.
+	// AllSuppressions returns the suppressions of addresses, newest first, without those of forgotten persons; a limit below 1 means all.
 	AllSuppressions(ctx context.Context, limit int) ([]Suppression, error)
 }
 
 // Heard is what planning needs to know of what Owlat told.
 type Heard interface {
-	// Suppressions returns the suppressions of the normalised addresses, by address. Its cost is next to nothing while there is none.
-	Suppressions(ctx context.Context, addresses []string) (map[string]Suppression, error)
+	// Suppressions returns the suppressions of the normalised addresses and of the contacts with these ids, by address or id. Its cost is
+	// next to nothing while there is none.
+	Suppressions(ctx context.Context, names []string) (map[string]Suppression, error)
 	// Known returns the contacts that Owlat told of for the normalised addresses, by address.
 	Known(ctx context.Context, addresses []string) (map[string]string, error)
 }
@@ -168,17 +182,45 @@ func (n *News) Check() error {
 
 // Check returns what is missing in the suppression, nil if it is complete.
 func (s Suppression) Check() error {
-	if s.Email == "" || s.Reason != Bounced && s.Reason != Complained || s.At.IsZero() {
+	if s.Email == "" || s.Reason != Bounced && s.Reason != Complained && !s.Reason.Asked() || s.At.IsZero() {
 		return errors.New("a suppression names no address, no known reason or no time")
 	}
 	return nil
 }
 
-// Outweighs reports whether the suppression counts more than another one of the same address: a complaint counts more than a bounce,
-// then the latest. Anything outweighs the zero value.
+// Outweighs reports whether the suppression counts more than another one of the same address: a complaint counts more than the user's
+// own word, that more than a bounce, then the latest. Anything outweighs the zero value.
 func (s Suppression) Outweighs(other Suppression) bool {
-	if complained := s.Reason == Complained; complained != (other.Reason == Complained) {
-		return complained
+	if c := cmp.Compare(s.Reason.weight(), other.Reason.weight()); c != 0 {
+		return c > 0
 	}
 	return s.At.After(other.At)
+}
+
+func (r SuppressionReason) weight() int {
+	switch {
+	case r == Complained:
+		return 2
+	case r.Asked():
+		return 1
+	}
+	return 0
+}
+
+// With returns what two suppressions of the same address or contact come to: the one that outweighs the other, with the later times of
+// what Owlat was told. Either may be the zero value.
+func (s Suppression) With(other Suppression) Suppression {
+	both := s
+	if other.Outweighs(s) {
+		both = other
+	}
+	for _, o := range []Suppression{s, other} {
+		if o.Sent.After(both.Sent) {
+			both.Sent = o.Sent
+		}
+		if o.Told.After(both.Told) {
+			both.Told = o.Told
+		}
+	}
+	return both
 }

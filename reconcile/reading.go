@@ -54,7 +54,7 @@ func (a asked) reading(ctx context.Context) (*reading, error) {
 		return r, err
 	}
 	s, full, like := a.sync, a.full, a.like
-	r := &reading{again: again{now: a.ledger.Now, recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().AnyConsent()}, times: 1}
+	r := &reading{again: again{now: a.ledger.Now, recreate: s.OnRemoteDelete == RemoteDeleteRecreate, any: s.Policies().Crowds()}, times: 1}
 	source, ok := s.Source.(Incremental)
 	if !ok || s.FullEvery <= 0 || source.Settings() == "" {
 		return r, nil
@@ -112,7 +112,7 @@ func (a asked) onlyKeys(ctx context.Context) (*reading, error) {
 	if err != nil {
 		return nil, readLedger(err)
 	}
-	several := s.Policies().AnyConsent()
+	several := s.Policies().Crowds()
 	incremental, follows := s.Source.(Incremental)
 	known := follows && s.FullEvery > 0 && b.Mark != "" && b.Settings == s.settings(incremental)
 	if several && !known {

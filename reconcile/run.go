@@ -56,6 +56,7 @@ func (e *Engine) begin(s *Sync, reader ledger.Reader, client *owlat.Client) (*wo
 	if w.client, err = client.With(owlat.WithObserver(w.counter.Observe), owlat.WithBeforeSend(look)); err != nil {
 		return nil, fmt.Errorf("count the requests of the run: %w", err)
 	}
+	w.policies.OptsOut = w.client.Preferences.Configured()
 	w.links = remote.NewLinks(w.client, func(refusal error) {
 		e.log.Warn("memberships are not read any more in this run, which goes on as without the unsubscribe secret", "sync", s.Name, "error", refusal)
 	})

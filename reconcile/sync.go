@@ -57,7 +57,10 @@ type Sync struct {
 	Source Source
 	Topics []Topic                // in the order of Row.Consents
 	Named  []owlatsync.NamedTopic // what of them users call by a name; it decides nothing, and stands in the report of runs
-	Nulls  NullPolicy
+	// Suppressed says that rows tell to whom no mail may ever go (Row.Suppressed). They are opted out of everything if the engine's client has
+	// an unsubscribe secret; without it they leave the topics of the sync.
+	Suppressed bool
+	Nulls      NullPolicy
 	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
 	// row.
 	KeyIsAddress bool
@@ -79,7 +82,7 @@ type Sync struct {
 // Policies returns the policies of the sync.
 func (s *Sync) Policies() *policy.Policies {
 	return &policy.Policies{
-		Sync: s.Name, Topics: s.Topics, Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress, Duplicates: s.Duplicates, OnMissing: s.OnMissing,
+		Sync: s.Name, Topics: s.Topics, Suppressed: s.Suppressed, Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress, Duplicates: s.Duplicates, OnMissing: s.OnMissing,
 		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events,
 	}
 }

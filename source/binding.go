@@ -18,6 +18,8 @@ type binding struct {
 	shapes     *Shapes       // nil: none does anything
 	topics     []int         // unmapped if every row consents
 	words      []*cell.Words // by topic
+	suppressed int           // unmapped if nobody is meant
+	never      *cell.Words   // of suppressed
 	properties []int
 
 	current owlatsync.Row
@@ -85,6 +87,8 @@ func bind(m Mapping, columns []column, in backend) (*binding, error) {
 	for i, w := range m.Words {
 		b.words[i], _ = cell.NewWords(w.Yes, w.No) // Validate has refused bad words
 	}
+	b.suppressed = find(m.Suppressed)
+	b.never, _ = cell.NewWords(m.SuppressedWords.Yes, m.SuppressedWords.No)
 	b.current.Properties = make([]owlatsync.Property, len(m.Properties))
 	for i, p := range m.Properties {
 		b.properties = append(b.properties, find(p.Column))

@@ -85,7 +85,7 @@ func newCSVFormat(options []CSVOption) (f csvFormat, err error) {
 func (m Mapping) columns() (names []string) {
 	names = append(names, m.Key...)
 	names = append(names, m.Email, m.FullName)
-	names = append(append(names, m.Fields[:]...), m.Topics...)
+	names = append(append(append(names, m.Fields[:]...), m.Topics...), m.Suppressed)
 	for _, p := range m.Properties {
 		names = append(names, p.Column)
 	}

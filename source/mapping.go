@@ -32,6 +32,11 @@ type Mapping struct {
 	// Words lists, for each topic of the sync, other values of its column that mean yes and no. It may be shorter than Topics.
 	Words []Words
 
+	// Suppressed names the column that says whether no mail may ever go to the person, as those of Topics say yes and no; empty: nobody is
+	// meant. What is neither makes the row a defect.
+	Suppressed      string
+	SuppressedWords Words
+
 	// Properties are the event properties. They keep the source's types: text, number, boolean or NULL. Numbers keep all their
 	// digits. Dates are texts such as 2006-01-02, times are texts in RFC 3339 in UTC.
 	Properties []Property
@@ -89,6 +94,12 @@ func (m Mapping) Validate() error {
 			return errors.New("the words of a consent belong to no column")
 		}
 	}
+	switch w := m.SuppressedWords; {
+	case w.Validate() != nil:
+		return fmt.Errorf("the words of who is never mailed: %w", w.Validate())
+	case len(w.Yes)+len(w.No) > 0 && m.Suppressed == "":
+		return errors.New("the words of who is never mailed belong to no column")
+	}
 	for i, p := range m.Properties {
 		switch {
 		case p.Name == "":
@@ -107,6 +118,7 @@ func (m Mapping) clone() Mapping {
 	m.Key = slices.Clone(m.Key)
 	m.Topics = slices.Clone(m.Topics)
 	m.Words = slices.Clone(m.Words)
+	m.SuppressedWords = Words{slices.Clone(m.SuppressedWords.Yes), slices.Clone(m.SuppressedWords.No)}
 	m.Properties = slices.Clone(m.Properties)
 	return m
 }

@@ -59,7 +59,7 @@ func scanNDJSON(in *input, m Mapping) (cursor, error) {
 	if err := c.readSample(); err != nil {
 		return nil, err
 	}
-	optional := append(append(m.Fields[:], m.FullName), m.Topics...)
+	optional := append(append(m.Fields[:], m.FullName, m.Suppressed), m.Topics...)
 	for _, p := range m.Properties {
 		optional = append(optional, p.Column)
 	}

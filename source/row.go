@@ -106,6 +106,9 @@ func (b *binding) read(c cursor) (err error) {
 	if err := b.readConsents(c); err != nil {
 		return err
 	}
+	if err := b.readSuppressed(c); err != nil {
+		return err
+	}
 	return b.readProperties(c)
 }
 
@@ -189,6 +192,23 @@ func (b *binding) readConsents(c cursor) error {
 				b.defect(at, "holds a JSON object or array, not one value")
 			}
 		}
+	}
+	return nil
+}
+
+// readSuppressed reads whether no mail may ever go to the person. To guess wrong would be for good, or send mail that must not be sent: so a
+// row that says neither waits.
+func (b *binding) readSuppressed(c cursor) error {
+	if b.suppressed == unmapped {
+		return nil
+	}
+	v, err := c.cell(b.suppressed)
+	if err != nil {
+		return err
+	}
+	yes, isClear := v.Consent(b.never)
+	if b.current.Suppressed = yes && isClear; !isClear {
+		b.defect(b.suppressed, "says neither yes nor no to \"never mail\": list its values as yes and no under \"suppressed\"")
 	}
 	return nil
 }

@@ -97,6 +97,7 @@ func newRootCmd(a *program.App) *cobra.Command {
 		newLedgerCmd(a),
 		contacts.NewUpsertCmd(a),
 		contacts.NewTopicCmd(a),
+		contacts.NewOptoutCmd(a),
 		newSchemaCmd(a),
 		newVersionCmd(a),
 		newInitCmd(a),

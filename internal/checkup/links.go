@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,9 @@ func (c deployment) links(ctx context.Context, client *owlat.Client) (book topic
 	f := Finding{Area: AreaOwlat, Subject: "unsubscribe secret", Status: Note}
 	if !client.Preferences.Configured() {
 		f.Message = "none; if you host Owlat yourself, set owlat.unsubscribe_secret to its UNSUBSCRIBE_SECRET, and " + enables
+		if slices.ContainsFunc(c.Config.Syncs, func(s config.Sync) bool { return s.Suppressed.Column != "" }) {
+			f.Message += "\nwithout it, people to whom no mail may go (suppressed) are taken off the topics of their sync; Owlat cannot be told more"
+		}
 		c.found(f)
 		return book
 	}

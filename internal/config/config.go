@@ -76,7 +76,9 @@ type Sync struct {
 	Key    []string // empty: the address is the key
 	Fields Fields
 	Topics []Topic
-	Nulls  reconcile.NullPolicy
+	// Suppressed says whose rows no mail may ever follow from.
+	Suppressed Suppressed
+	Nulls      reconcile.NullPolicy
 	// Duplicates says whose consents count when several rows have one key or address.
 	Duplicates reconcile.DuplicateConsent
 
@@ -109,6 +111,12 @@ type Topic struct {
 	When       string       // column with the consent; empty: every row consents
 	Words      source.Words // values of the column that mean yes and no; those that everybody uses where a list is empty
 	Existing   reconcile.Existing
+}
+
+// Suppressed is the column that says to whom no mail may ever go.
+type Suppressed struct {
+	Column string       // empty: nobody is meant
+	Words  source.Words // its values that mean yes and no, as those of a topic
 }
 
 // Sync returns the sync with the name, nil if there is none.
@@ -155,6 +163,7 @@ func (s *Sync) Mapping() source.Mapping {
 	for _, t := range s.Topics {
 		m.Topics, m.Words = append(m.Topics, t.When), append(m.Words, t.Words)
 	}
+	m.Suppressed, m.SuppressedWords = s.Suppressed.Column, s.Suppressed.Words
 	for _, ev := range s.Events {
 		for _, p := range ev.Properties {
 			if p.Value != nil {

@@ -49,13 +49,41 @@ func (d topicDecoder) topic(n *node, sync *Sync) {
 	} else {
 		when = s.text("when")
 	}
-	topic.When, topic.Words = when.text, d.words(s, when)
+	topic.When, topic.Words = when.text, d.words(s, when, "when")
 	topic.Existing = reconcile.Existing(d.oneOf(s.text("existing"), string(reconcile.ExistingSkip), string(reconcile.ExistingAdd)))
 	sync.Topics = append(sync.Topics, topic)
 }
 
-// words reads which values of the consent column mean yes and no.
-func (d topicDecoder) words(s section, when value) (words source.Words) {
+// suppressedDecoder reads to whom no mail may ever go.
+type suppressedDecoder struct{ syncDecoder }
+
+// read reads a column, or a section with a column and its values.
+func (d suppressedDecoder) read(of section, path string, sync *Sync) {
+	const hint = "must name the column that says to whom no mail may ever go, such as never_mail"
+	n := of.child("suppressed")
+	switch {
+	case n == nil || n.kind == kindNull:
+		return
+	case n.kind == kindBool:
+		d.add(n.line, path, hint)
+		return
+	case n.kind != kindMapping:
+		sync.Suppressed.Column = of.text("suppressed").text
+		return
+	}
+	s := sectionOf[written.Suppressed](d.decoder, n, path)
+	var column value
+	if c := s.child("column"); c != nil && c.kind == kindBool {
+		d.add(c.line, path+".column", hint)
+		column.wrong = true
+	} else if column = s.text("column"); !column.given && !column.wrong && s.child("yes") == nil && s.child("no") == nil {
+		d.required(column, "name the column that says to whom no mail may ever go")
+	}
+	sync.Suppressed = Suppressed{Column: column.text, Words: d.words(s, column, "column")}
+}
+
+// words reads which values of the column that a key names mean yes and no.
+func (d syncDecoder) words(s section, when value, key string) (words source.Words) {
 	for _, list := range []struct {
 		key  string
 		into *[]string
@@ -65,7 +93,7 @@ func (d topicDecoder) words(s section, when value) (words source.Words) {
 		case n == nil:
 			continue
 		case !when.given && !when.wrong:
-			d.add(n.line, path, "means nothing without \"when\", the column that holds the consent")
+			d.add(n.line, path, "means nothing without %q, the column that holds the consent", key)
 			continue
 		case n.kind == kindList && len(n.items) == 0:
 			d.add(n.line, path, "lists nothing; list values of the column, or remove the line")

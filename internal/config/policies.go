@@ -79,6 +79,7 @@ func (d policyDecoder) guards(s section) reconcile.Guards {
 		Updates:     d.limit(s, "updates", policy.DefaultUpdates),
 		Creates:     d.limit(s, "creates", policy.DefaultCreates),
 		TopicAdds:   d.limit(s, "topic_adds", policy.DefaultTopicAdds),
+		OptOuts:     d.limit(s, "opt_outs", policy.DefaultOptOuts),
 		EmptySource: d.oneOf(s.text("empty_source"), "hold", written.Allow) == written.Allow,
 		FirstRun:    d.oneOf(s.text("first_run"), "ask", written.Allow) == written.Allow,
 	}
@@ -183,7 +184,7 @@ func (d policyDecoder) history(v value) time.Duration {
 // Reconcile returns the sync in the form of the engine, which reads src.
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
-		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
+		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Suppressed: s.Suppressed.Column != "", Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
 		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
 	}
 	for i, t := range s.Topics {

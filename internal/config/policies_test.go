@@ -21,7 +21,7 @@ func TestBadPolicies(t *testing.T) {
 		{"consent of all", "duplicates: {consent: all}", `duplicates.consent: "all" is not known; it can be winner or any`},
 
 		{"guards a word", "guards: off", `guards: must be a section of keys, such as "removals: …", not a text`},
-		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, empty_source, first_run`},
+		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, opt_outs, empty_source, first_run`},
 		{"misspelt guard", "guards: {removal: allow}", `guards: unknown key "removal"; did you mean "removals"?`},
 		{"empty_source", "guards: {empty_source: ask}", `guards.empty_source: "ask" is not known; it can be hold or allow`},
 		{"first_run", "guards: {first_run: hold}", `guards.first_run: "hold" is not known; it can be ask or allow`},

@@ -229,14 +229,17 @@ func (t *Tale) hear(ctx context.Context, l Ledger) error {
 	if address == "" && t.Row != nil {
 		address, _ = owlatsync.NormalizeAddress(t.Row.Email.Value)
 	}
-	if address != "" {
-		suppressed, err := l.Suppressions(ctx, []string{address})
-		if err != nil {
-			return err
-		}
-		if s, ok := suppressed[address]; ok {
-			t.Barred = &s
-		}
+	names := slices.DeleteFunc(append([]string{address}, persons...), func(name string) bool { return name == "" })
+	suppressed, err := l.Suppressions(ctx, names)
+	if err != nil {
+		return err
+	}
+	var barred ledger.Suppression
+	for _, name := range names {
+		barred = barred.With(suppressed[name])
+	}
+	if barred.Reason != "" {
+		t.Barred = &barred
 	}
 	for _, person := range append(persons, address) {
 		if person == "" {

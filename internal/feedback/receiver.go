@@ -17,12 +17,14 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/bar"
 )
 
 // Mailbox is what a Receiver needs of the ledger.
 type Mailbox interface {
 	ledger.Clock
 	TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error)
+	Suppressions(ctx context.Context, names []string) (map[string]ledger.Suppression, error)
 }
 
 // Taken tells what became of a verified delivery.
@@ -93,6 +95,9 @@ func (r *Receiver) take(ctx context.Context, e *owlat.WebhookEvent) error {
 		r.opts.Told(Taken{Feedback: ledger.Feedback{Event: e.Event}, Ignored: true})
 		return nil
 	}
+	if err := r.mute(ctx, &news); err != nil {
+		return fmt.Errorf("%w: %w", errNotRecorded, err)
+	}
 	id, isNew, err := r.box.TakeIn(context.WithoutCancel(ctx), news)
 	news.Feedback.ID = id
 	t := Taken{Feedback: news.Feedback, New: isNew, Err: err}
@@ -102,6 +107,22 @@ func (r *Receiver) take(ctx context.Context, e *owlat.WebhookEvent) error {
 	r.opts.Told(t)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotRecorded, err)
+	}
+	return nil
+}
+
+// mute drops the deliveries of what is the echo of an opt-out that the program sent: nobody is told that the person left.
+func (r *Receiver) mute(ctx context.Context, news *ledger.News) error {
+	contact := news.Feedback.ContactID
+	if len(news.Deliveries) == 0 || contact == "" {
+		return nil
+	}
+	found, err := r.box.Suppressions(ctx, []string{contact})
+	if err != nil {
+		return err
+	}
+	if bar.IsEcho(&news.Feedback, found[contact]) {
+		news.Deliveries = nil
 	}
 	return nil
 }

@@ -123,6 +123,7 @@ var table = map[string][]string{
 	"/reconcile/compare": {
 		"/", "/ledger", "/owlat", "/reconcile/members", "/reconcile/progress", "/reconcile/remote", "/reconcile/step",
 	},
+	"/reconcile/bar": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile": {
 		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/compare", "/reconcile/consent", "/reconcile/kept", "/reconcile/members", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
 		"/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
@@ -160,17 +161,17 @@ var table = map[string][]string{
 		"github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/services": {
-		"/", "/ledger", "/owlat", "/cmd/owlat-sync/internal/program", "/internal/access", "/internal/account", "/internal/alert", "/internal/caller", "/internal/config", "/internal/console", "/internal/exitcode",
+		"/", "/ledger", "/owlat", "/reconcile/bar", "/cmd/owlat-sync/internal/program", "/internal/access", "/internal/account", "/internal/alert", "/internal/caller", "/internal/config", "/internal/console", "/internal/exitcode",
 		"/internal/problem", "/internal/render", "/internal/serve", "/internal/session", "/internal/setup", "/internal/telemetry", "/internal/words", "github.com/spf13/cobra",
 	},
 	"/cmd/owlat-sync/internal/contacts": {
-		"/", "/owlat", "/reconcile", "/reconcile/progress", "/cmd/owlat-sync/internal/program", "/internal/config", "/internal/exitcode", "/internal/list",
+		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/bar", "/reconcile/progress", "/cmd/owlat-sync/internal/program", "/internal/config", "/internal/exitcode", "/internal/list",
 		"/internal/listfile", "/internal/problem", "/internal/render", "/internal/setup", "github.com/spf13/cobra",
 	},
 
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
-	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "golang.org/x/sync"},
+	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/bar", "golang.org/x/sync"},
 	"/internal/writeback": {"/ledger", "/internal/hooksign", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
 	"/internal/errand":    {"/owlat"},
 	"/internal/words":     {},
@@ -181,7 +182,7 @@ var table = map[string][]string{
 	"/internal/problem":   {"/internal/exitcode"},
 	"/internal/csvout":    {},
 	"/internal/listfile":  {"/internal/csvout", "/internal/problem"},
-	"/internal/list":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
+	"/internal/list":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
 	"/internal/console":   {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
 	"/internal/schedule":  {"/ledger", "github.com/robfig/cron/v3"},
 	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
@@ -243,7 +244,7 @@ var table = map[string][]string{
 	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
-		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/step",
+		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/step",
 		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},
 }

@@ -9,6 +9,7 @@ import (
 	"owlatsync/internal/api"
 	"owlatsync/internal/page/person"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/bar"
 )
 
 // forgetPage asks whether a person is to be forgotten.
@@ -94,7 +95,7 @@ func lift(c *call) error {
 	if p.Barred.Reason == ledger.Complained && c.r.PostForm.Get("anew") != "yes" {
 		return &access.Refusal{Status: http.StatusBadRequest, Code: "form", Message: "this person complained, and nobody said that they asked for mail anew", Hint: "say so in the form, if they did"}
 	}
-	was, err := c.d.Rows.Lift(c.r.Context(), p.Address)
+	was, err := bar.Lift(c.r.Context(), c.d.Rows, p.Address)
 	if err != nil {
 		return err
 	}

@@ -130,6 +130,8 @@ func describe(changes []owlatsync.Change, names topicNames) string {
 			parts = append(parts, "add to topic "+names.of(c.Topic))
 		case owlatsync.RemoveTopic:
 			parts = append(parts, "remove from topic "+names.of(c.Topic))
+		case owlatsync.OptOut:
+			parts = append(parts, "opt out of everything, for good")
 		case owlatsync.DeleteContact:
 			parts = append(parts, "delete the contact")
 		default:

@@ -112,6 +112,9 @@ func inShort(p owlatsync.Summary) string {
 	if n := p.Memberships.Removed; n > 0 {
 		parts = append(parts, words.Several(n, "topic removal", "topic removals"))
 	}
+	if n := p.Memberships.OptedOut; n > 0 {
+		parts = append(parts, words.Several(n, "opt-out of everything", "opt-outs of everything"))
+	}
 	if most.Events > 0 {
 		parts = append(parts, ranged(least.Events, most.Events, "event", "events"))
 	}

@@ -22,7 +22,7 @@ func ListPlan(t To, from string, job list.Job, p *list.List, takes time.Duration
 		})
 		return
 	}
-	what := map[string]string{"upsert": "create or update", "topic add": "put on topic " + job.Topic, "topic remove": "take off topic " + job.Topic}[job.Name]
+	what := map[string]string{"upsert": "create or update", "topic add": "put on topic " + job.Topic, "topic remove": "take off topic " + job.Topic, "optout": "opt out of everything, for good"}[job.Name]
 	t.printf("%s: %s to %s (%s).\n", list.Name(from), owlatsync.Counted(n, "contact"), what, bar.About(takes))
 	if p.Columns.Contact != "" {
 		t.printf("  the contact is in the column %q", p.Columns.Contact)
@@ -42,6 +42,30 @@ func ListPlan(t To, from string, job list.Job, p *list.List, takes time.Duration
 	if len(p.Refused) > 0 {
 		t.printf("  %s cannot be sent\n", owlatsync.Counted(len(p.Refused), "line"))
 	}
+}
+
+// Survey tells what an optout will do, and what it cannot do without the unsubscribe secret.
+func Survey(t To, s list.Survey, secret bool, topics int, byLinks time.Duration) {
+	if t.JSON {
+		_ = t.json(surveyJSON{"survey", s, secret, byLinks.Seconds()})
+		return
+	}
+	t.printf("  the ledger knows the contacts of %d, and suppresses %d already\n", s.Known, s.Suppressed)
+	if !secret {
+		t.printf("  without owlat.unsubscribe_secret Owlat cannot be told more: they are taken off %s of the configuration, and no sync puts them on one again\n",
+			owlatsync.Counted(topics, "topic"))
+	} else {
+		t.printf("  at most %s by links, which take nothing of the key's budget (%s)\n", owlatsync.Counted(s.Links, "request"), bar.About(byLinks))
+	}
+	t.printf("  at most %s with the key\n", owlatsync.Counted(s.Requests, "request"))
+}
+
+// surveyJSON is what an optout will do.
+type surveyJSON struct {
+	Type string `json:"type"`
+	list.Survey
+	Secret      bool    `json:"secret"`       // there is an unsubscribe secret
+	LinkSeconds float64 `json:"link_seconds"` // that the requests with it take
 }
 
 // listJSON is the plan of a list.

@@ -19,11 +19,26 @@ func (t news) lines() []string {
 	for i := range t.Heard {
 		lines = append(lines, fmt.Sprintf("%s  %s", words.Clock(t.Heard[i].At), heardWords(&t.Heard[i])))
 	}
-	if t.Barred != nil {
+	if t.Barred != nil && t.Barred.Reason.Asked() {
+		lines = append(lines, asked(*t.Barred))
+	} else if t.Barred != nil {
 		lines = append(lines, fmt.Sprintf("since %s no mail may go to the address (%s): no topic and no event, whatever the row says; "+
 			"\"owlat-sync feedback lift EMAIL\" ends that", words.Clock(t.Barred.At), t.Barred.Reason))
 	}
 	return lines
+}
+
+// asked tells a suppression by the user's own word.
+func asked(s ledger.Suppression) string {
+	why, told := "a row says so", "Owlat was not told"
+	if s.Reason == ledger.Listed {
+		why = "a list said so"
+	}
+	if !s.Told.IsZero() {
+		told = "opted out of everything in Owlat " + words.Clock(s.Told)
+	}
+	return fmt.Sprintf("since %s no mail may go to the person (%s; %s): no topic and no event. Only the person can take that back; by hand \"owlat-sync topic add\", "+
+		"and \"owlat-sync feedback lift EMAIL\" lets runs treat them as others", words.Clock(s.At), why, told)
 }
 
 // heardWords says what a webhook told, as a sentence of a story; told has it for a table that names the event.

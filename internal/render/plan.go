@@ -60,13 +60,14 @@ type summaryJSON struct {
 	Type        string                     `json:"type"`
 	Sync        string                     `json:"sync"`
 	Rows        int                        `json:"rows"`
-	Known       int                        `json:"known"`      // rows that the ledger knew before
-	Absent      int                        `json:"absent"`     // known rows that the source no longer has
-	Removals    int                        `json:"removals"`   // rows whose contact leaves a topic or is deleted
-	Creates     int                        `json:"creates"`    // rows whose contact would be created
-	TopicAdds   int                        `json:"topic_adds"` // rows whose contact would be put on a topic
-	InStep      int                        `json:"in_step"`    // known rows that were in step; with a cursor 0 if none turned
-	Turned      int                        `json:"turned"`     // rows of in_step that are invalid now
+	Known       int                        `json:"known"`              // rows that the ledger knew before
+	Absent      int                        `json:"absent"`             // known rows that the source no longer has
+	Removals    int                        `json:"removals"`           // rows whose contact leaves a topic or is deleted
+	Creates     int                        `json:"creates"`            // rows whose contact would be created
+	TopicAdds   int                        `json:"topic_adds"`         // rows whose contact would be put on a topic
+	OptOuts     int                        `json:"opt_outs,omitempty"` // known rows whose contact would be opted out of everything
+	InStep      int                        `json:"in_step"`            // known rows that were in step; with a cursor 0 if none turned
+	Turned      int                        `json:"turned"`             // rows of in_step that are invalid now
 	FirstRun    bool                       `json:"first_run"`
 	SetBack     bool                       `json:"set_back,omitempty"` // the ledger is older than what was done
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
@@ -111,6 +112,7 @@ type guardsJSON struct {
 	Updates     limitJSON       `json:"updates"`
 	Creates     limitJSON       `json:"creates"`
 	TopicAdds   limitJSON       `json:"topic_adds"`
+	OptOuts     *limitJSON      `json:"opt_outs,omitempty"` // only of a sync that names who is never mailed
 	EmptySource string          `json:"empty_source"`
 	FirstRun    string          `json:"first_run"`
 }
@@ -122,9 +124,9 @@ type limitJSON struct {
 
 func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
-	return summaryJSON{
+	j := summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
-		Creates: p.Creates, TopicAdds: p.TopicAdds, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
+		Creates: p.Creates, TopicAdds: p.TopicAdds, OptOuts: p.OptOuts, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
 		Links: p.Links, MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
@@ -135,6 +137,10 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 		},
 		Reading: p.Reading,
 	}
+	if sync.Suppressed.Column != "" {
+		j.Guards.OptOuts = new(newLimitJSON(g.OptOuts))
+	}
+	return j
 }
 
 func newLimitJSON(l reconcile.Limit) limitJSON {
@@ -196,6 +202,12 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if m.Unclear > 0 {
 		add("unclear", "%6d neither yes nor no: nobody is added or removed because of what is unclear", m.Unclear)
 	}
+	if m.OptedOut > 0 {
+		add("opt-outs", "%6d to opt out of everything, for good: no mail may go to them (by links, which take nothing of the key's budget)", m.OptedOut)
+	}
+	if p.Sought > 0 {
+		add("never mail", "%6d without a contact: none is created; one that Owlat has is opted out", p.Sought)
+	}
 	if most.Events > 0 {
 		add("events", "%6s to send", between(least.Events, most.Events))
 	}
@@ -224,7 +236,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if why := p.Spoiled(); why != "" {
 		lines = append(lines, "  a run would end with exit code 3: "+why)
 	}
-	return append(lines, guardLines(p, sync.Guards)...)
+	return append(lines, guardLines(p, sync.Guards, sync.Suppressed.Column != "")...)
 }
 
 // mayExist says how many of the rows to create may have a contact already.
@@ -272,7 +284,7 @@ func lasts(p owlatsync.Summary) string {
 }
 
 // guardLines says which guards would hold a run, or else their limits.
-func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
+func guardLines(p owlatsync.Summary, g reconcile.Guards, suppresses bool) []string {
 	hits := g.Hits(p)
 	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {
 		return []string{"  a run asks first, or needs --yes: " + hits[0].Reason}
@@ -286,6 +298,9 @@ func guardLines(p owlatsync.Summary, g reconcile.Guards) []string {
 	}
 	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates), "creates " + limitWords(g.Creates),
 		"topic adds " + limitWords(g.TopicAdds)}
+	if suppresses {
+		limits = append(limits, "opt-outs "+limitWords(g.OptOuts))
+	}
 	if !g.EmptySource {
 		limits = append(limits, "a source without rows")
 	}

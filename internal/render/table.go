@@ -37,6 +37,7 @@ func summaryTable(reports []*owlatsync.Report) string {
 	add("topics added", false, func(r *owlatsync.Report) int { return r.Memberships.Added })
 	add("  to be confirmed", false, func(r *owlatsync.Report) int { return r.Memberships.Pending })
 	add("topics removed", false, func(r *owlatsync.Report) int { return r.Memberships.Removed })
+	add("opted out of everything", false, func(r *owlatsync.Report) int { return r.Memberships.OptedOut })
 	add("topics left as is", false, func(r *owlatsync.Report) int { return r.Memberships.Skipped })
 	add("consents unclear", false, func(r *owlatsync.Report) int { return r.Memberships.Unclear })
 	add("requests", true, func(r *owlatsync.Report) int { return r.Requests.Total })

@@ -101,6 +101,10 @@ func (t memberships) why(m *ledger.Membership) string {
 			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
 		}
 	case ledger.MemberOut:
+		if t.Barred != nil && t.Barred.Reason.Asked() {
+			text = fmt.Sprintf("not on it since %s, because no mail may go to the person", when)
+			break
+		}
 		text = "not on it, because the row says no"
 		if topic != nil && topic.When != "" {
 			text = fmt.Sprintf("not on it since %s, because the row's column %q says no", when, topic.When)

@@ -272,6 +272,7 @@ func (m *Metrics) ended(v progress.Ended) {
 	}
 	for change, n := range map[string]int{
 		"added": r.Memberships.Added, "pending": r.Memberships.Pending, "removed": r.Memberships.Removed, "skipped": r.Memberships.Skipped,
+		"opted out": r.Memberships.OptedOut,
 	} {
 		m.memberships.WithLabelValues(v.Sync, change).Add(float64(max(0, n)))
 	}

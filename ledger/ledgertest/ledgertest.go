@@ -64,6 +64,7 @@ func RunInProcess(t *testing.T, open Open) {
 		{"Briefs", inService(service.Briefs)},
 		{"PlanParts", inService(service.PlanParts)},
 		{"Mailbox", inService(service.Mailbox)},
+		{"Suppress", inService(service.Suppress)},
 		{"Outbox", inService(service.Outbox)},
 		{"DeparturesOnce", inService(service.DeparturesOnce)},
 		{"Rounds", inService(service.Rounds)},

@@ -40,7 +40,7 @@ func furnish(t *testing.T, l Ledger) {
 	noError(t, l.NoteOptOuts(t.Context(), written, left("contactgone")))
 	_, _, err = l.TakeIn(t.Context(), ledger.News{
 		Feedback: ledger.Feedback{Event: "email.complained", Received: at(7)}, Suppressions: []ledger.Suppression{
-			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5)}, {Email: "rowgone@example.com", Reason: ledger.Bounced, At: at(5)},
+			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5), Sent: at(6), Told: at(7)}, {Email: "rowgone@example.com", Reason: ledger.Bounced, At: at(5)},
 		},
 	})
 	noError(t, err)
@@ -153,7 +153,7 @@ func testSnapshot(t *testing.T, open Open) {
 		}
 		same(t, "suppressions", got.Suppressed, []ledger.Suppression{
 			{Email: ledger.HashSuppressed(got.Secret, "rowgone@example.com"), Reason: ledger.Bounced, At: at(5).UTC()},
-			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5).UTC()},
+			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5).UTC(), Sent: at(6).UTC(), Told: at(7).UTC()},
 		})
 		audit, err := l.AuditLines(t.Context(), 0, 0)
 		noError(t, err)

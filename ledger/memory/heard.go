@@ -78,12 +78,10 @@ func (h *heard) take(news *ledger.News) (id int64) {
 	return f.ID
 }
 
-// suppress keeps a suppression unless one is known that outweighs it.
+// suppress keeps a suppression, together with one that is known.
 func (h *heard) suppress(s ledger.Suppression) {
-	s.At = moment(s.At)
-	if s.Outweighs(h.suppressions[s.Email]) {
-		h.suppressions[s.Email] = s
-	}
+	s.At, s.Sent, s.Told = moment(s.At), moment(s.Sent), moment(s.Told)
+	h.suppressions[s.Email] = s.With(h.suppressions[s.Email])
 }
 
 // whole returns a copy of a delivery with its feedback.
@@ -171,11 +169,13 @@ func (h *heard) forget(secret []byte, contacts, addresses map[string]bool) {
 		}
 		return gone
 	})
-	for address := range addresses {
-		if s, there := h.suppressions[address]; there {
-			delete(h.suppressions, address)
-			s.Email = ledger.HashSuppressed(secret, address)
-			h.suppress(s)
+	for _, names := range []map[string]bool{addresses, contacts} {
+		for name := range names {
+			if s, there := h.suppressions[name]; there {
+				delete(h.suppressions, name)
+				s.Email = ledger.HashSuppressed(secret, name)
+				h.suppress(s)
+			}
 		}
 	}
 	maps.DeleteFunc(h.known, func(address string, known tie) bool { return addresses[address] || contacts[known.contact] })

@@ -69,6 +69,21 @@ func (m mailbox) LastFeedback(ctx context.Context) (at time.Time, err error) {
 	return at, err
 }
 
+// Suppress implements ledger.Mailbox.
+func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
+	return m.use(ctx, "record suppressions in ledger", func(s *store) error {
+		for _, sup := range suppressions {
+			if err := sup.Check(); err != nil {
+				return err
+			}
+		}
+		for _, sup := range suppressions {
+			s.heard.suppress(sup)
+		}
+		return nil
+	})
+}
+
 // Lift implements ledger.Mailbox.
 func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error) {
 	err = m.use(ctx, "lift a suppression of the ledger", func(s *store) error {
@@ -108,8 +123,8 @@ func (m reader) Suppressions(ctx context.Context, addresses []string) (map[strin
 		for _, address := range addresses {
 			for _, name := range s.suppressedAs(address) {
 				suppression, there := s.heard.suppressions[name]
-				if suppression.Email = address; there && suppression.Outweighs(found[address]) {
-					found[address] = suppression
+				if suppression.Email = address; there {
+					found[address] = suppression.With(found[address])
 				}
 			}
 		}

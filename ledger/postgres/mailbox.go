@@ -48,6 +48,16 @@ func (m mailbox) LastFeedback(ctx context.Context) (time.Time, error) {
 	return reading(ctx, "feedback", at, err)
 }
 
+// Suppress implements ledger.Mailbox.
+func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
+	if len(suppressions) == 0 {
+		return nil
+	}
+	return m.update(ctx, "record suppressions in ledger", server.Durable, func(t *tx) error {
+		return heard.Suppress(t, suppressions)
+	})
+}
+
 // Lift implements ledger.Mailbox.
 func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error) {
 	err = m.update(ctx, "lift a suppression of the ledger", server.Durable, func(t *tx) error {

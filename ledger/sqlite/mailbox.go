@@ -50,6 +50,14 @@ func (m mailbox) LastFeedback(ctx context.Context) (time.Time, error) {
 	return reading(ctx, "feedback", at, err)
 }
 
+// Suppress implements ledger.Mailbox.
+func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
+	return m.update(ctx, "record suppressions in ledger", dbfile.Durable, func(t *tx) error {
+		t.acts, t.closes = true, true
+		return heard.Suppress(t.Tx, suppressions...)
+	})
+}
+
 // Lift implements ledger.Mailbox.
 func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error) {
 	const doing = "lift a suppression of the ledger"

@@ -15,14 +15,6 @@ func (i inbox) NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error 
 	}
 	return i.update(ctx, "note opt-outs in ledger", dbfile.Durable, func(t *tx) error {
 		t.acts, t.closes = true, true
-		for _, o := range optOuts {
-			if err := o.Check(); err != nil {
-				return err
-			}
-			if err := heard.Leave(t.Tx, o); err != nil {
-				return err
-			}
-		}
-		return nil
+		return heard.LeaveAll(t.Tx, optOuts)
 	})
 }

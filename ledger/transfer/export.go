@@ -130,7 +130,7 @@ func (x *exporter) optOuts() error {
 
 func (x *exporter) suppressions() error {
 	return each(x, x.snapshot.Suppressions(), func(s ledger.Suppression) line {
-		return line{Suppression: &suppressionLine{ledger.Text(s.Email), s.Reason, s.At}}
+		return line{Suppression: &suppressionLine{ledger.Text(s.Email), s.Reason, s.At, s.Sent, s.Told}}
 	})
 }
 

@@ -10,8 +10,8 @@ import (
 
 // version is the version of the format that Export writes, and the latest that Import reads. Version 1 marks doubts and failures of
 // absences by fingerprints that no row has, and says of a run only how it ended. Version 2 knows less about entries, version 3 nothing
-// of suppressions, version 4 nothing of audit lines.
-const version = 5
+// of suppressions, version 4 nothing of audit lines, version 5 nothing of suppressions of contacts and for the user's own word.
+const version = 6
 
 // The marks of version 1 that look like fingerprints.
 var (
@@ -148,6 +148,8 @@ type suppressionLine struct {
 	Email  ledger.Text              `json:"email"`
 	Reason ledger.SuppressionReason `json:"reason"`
 	At     time.Time                `json:"at"`
+	Sent   time.Time                `json:"sent,omitzero"`
+	Told   time.Time                `json:"told,omitzero"`
 }
 
 type auditLine struct {

@@ -149,7 +149,7 @@ func (t taker) optOut(o *optOutLine) error {
 }
 
 func (t taker) suppression(s *suppressionLine) error {
-	suppressed := ledger.Suppression{Email: string(s.Email), Reason: s.Reason, At: s.At}
+	suppressed := ledger.Suppression{Email: string(s.Email), Reason: s.Reason, At: s.At, Sent: s.Sent, Told: s.Told}
 	if err := suppressed.Check(); err != nil {
 		return fmt.Errorf("%w (%w)", ErrDamagedExport, err)
 	}

@@ -58,11 +58,18 @@ type Notes interface {
 	Left(rows int)
 }
 
+// Heard takes in to whom no mail may go.
+type Heard interface {
+	Suppress(ctx context.Context, suppressions ...ledger.Suppression) error
+	NoteOptOuts(ctx context.Context, optOuts ...ledger.OptOut) error
+}
+
 // Needs is what applying works with.
 type Needs struct {
 	Client *owlat.Client
 	Ledger ledger.Reader
 	Writer ledger.Writer
+	Heard  Heard
 	// Held returns an error once it is not certain that the run has its lock. It is asked right before each request, of which nothing is
 	// sent then. It is quick and safe for concurrent use.
 	Held func() error
@@ -286,9 +293,12 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 		return
 	}
 	records := make([]ledger.Record, len(steps))
+	var barred []ledger.Suppression
 	for i, s := range steps {
 		e := *s.Entry
-		if e.ChangedAt = a.Ledger.Now(); s.Outcome != owlatsync.Skipped { // a skipped row only has another key, or is back in the source
+		if e.ChangedAt = a.Ledger.Now(); s.Never { // Owlat cannot be told, or has no contact
+			barred = append(barred, untold(&e, s)...)
+		} else if s.Outcome != owlatsync.Skipped { // a skipped row only has another key, or is back in the source
 			e.Events = s.Events
 			settled(&e, s.Row.Fingerprint)
 		}
@@ -298,7 +308,10 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			records[i].Note = s.Reason
 		}
 	}
-	err := a.record(ctx, records...)
+	err := barring{a}.suppress(ctx, barred...)
+	if err == nil {
+		err = a.record(ctx, records...)
+	}
 	for _, s := range steps {
 		if err != nil {
 			a.done(s, result{outcome: owlatsync.Failed, reason: err.Error(), category: ledger.CategoryLedger, erred: true})
@@ -307,7 +320,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 		a.leftAlone(s.Skipped)
 		r := result{outcome: s.Outcome, reason: s.Reason}
 		if s.Outcome == owlatsync.Skipped {
-			r.category = ledger.CategoryGone
+			r.category = leftOut(s)
 		}
 		a.done(s, r)
 	}

@@ -264,7 +264,7 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 	}
 	changes = append(changes, step.FieldsToSet(r.s.Row, e)...)
 	for _, c := range planned {
-		if c.Kind == owlatsync.AddTopic || c.Kind == owlatsync.RemoveTopic {
+		if c.Kind == owlatsync.AddTopic || c.Kind == owlatsync.RemoveTopic || c.Kind == owlatsync.OptOut {
 			changes = append(changes, c)
 		}
 	}

@@ -44,7 +44,7 @@ func (r notice) notify(ctx context.Context) error {
 			return err
 		}
 		err := r.call(ctx, once(func(ctx context.Context) error {
-			if barred, err := r.barred(ctx); err != nil || barred != "" {
+			if barred, err := never(r).barred(ctx); err != nil || barred != "" {
 				return cmp.Or(err, errBarred)
 			}
 			m.State, m.At = ledger.EventSent, r.now()

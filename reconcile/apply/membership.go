@@ -113,7 +113,7 @@ func (r membership) set(topic string, state ledger.MembershipState) *ledger.Memb
 // hasLeft reports whether the person left the topic since the add was planned. It notes that in the membership, or that an add sent
 // after the opt-out may have put the person back.
 func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
-	barred, err := r.barred(ctx)
+	barred, err := never{r.row}.barred(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -141,15 +141,6 @@ func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	r.event("topic left alone", "the person has left "+topic)
 	r.leftAlone(1)
 	return true, nil
-}
-
-// barred says why no mail may go to the contact's address; empty: it may.
-func (r *row) barred(ctx context.Context) (ledger.SuppressionReason, error) {
-	found, err := r.Ledger.Suppressions(ctx, []string{r.e.Email})
-	if err != nil {
-		return "", r.readFailed(err)
-	}
-	return found[r.e.Email].Reason, nil
 }
 
 // whoIsGone tells a deleted contact from a deleted topic: Owlat answers both alike.

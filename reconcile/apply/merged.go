@@ -28,6 +28,9 @@ func (r heir) follow(ctx context.Context) error {
 		return nil
 	}
 	was := r.e.ContactID
+	if err := (never{r.row}).inherit(ctx, c.ID); err != nil {
+		return err
+	}
 	r.e = remote.Inherit(r.e, *c)
 	r.followed()
 	r.event("merged", fmt.Sprintf("the contact %s is gone, and the contact %s has its address", was, c.ID))

@@ -39,6 +39,8 @@ type row struct {
 	leftAll bool            // the person may have left everything
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
 	unconfirmed string
+	optedOut    bool // Owlat has confirmed that the contact is opted out of everything
+	stranger    bool // no mail may go to the person, and Owlat has no contact of theirs
 	result      result
 }
 
@@ -51,7 +53,7 @@ func (a *run) row(client *owlat.Client, planned *step.Step) *row {
 // apply carries out a step and tells its outcome.
 func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
-	err := r.reread(ctx)
+	err := early{r}.reread(ctx)
 	// From here on the row is not in step: if it changes back after a broken run, it must not count as unchanged.
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, r.e.Doubt && r.s.Only
 	if err == nil {
@@ -71,23 +73,20 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.Step) {
 	r := a.row(client, planned)
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, false
+	if err := (never{r}).optOut(ctx); err != nil || r.gone {
+		if err == nil {
+			err = r.flush(ctx)
+		}
+		early{r}.ended(ctx, err)
+		return
+	}
 	// A look that fails leaves doubts about adds open, and the withdrawal does not wait for it.
 	_ = membership{r}.settleFirst(ctx, false)
 	err := withdrawal{r}.removeTopics(ctx)
 	if err == nil {
 		err = r.flush(ctx)
 	}
-	if err == nil {
-		a.health(nil)
-		a.mu.Lock()
-		a.movedAt[r.s.Row.Key] = r.movedAt
-		a.mu.Unlock()
-		return
-	}
-	f, _ := setback{r}.keepFailure(ctx, err)
-	a.mu.Lock()
-	a.withdrawn[r.s.Row.Key] = f
-	a.mu.Unlock()
+	early{r}.ended(ctx, err)
 }
 
 // send sends what the step needs: first withdrawals, then the contact, then consents and events.
@@ -95,10 +94,16 @@ func (r *row) send(ctx context.Context) error {
 	if r.s.Missing {
 		return absence{r}.remove(ctx)
 	}
+	done := r.s.WithdrawsEarly() // that part
+	if !done {
+		if err := (never{r}).apply(ctx); err != nil || r.gone || r.stranger {
+			return err
+		}
+	}
 	if err := (membership{r}).settleFirst(ctx, true); err != nil || r.gone {
 		return err
 	}
-	if !r.s.WithdrawsEarly() { // else that is done
+	if !done {
 		if err := (withdrawal{r}).removeTopics(ctx); err != nil || r.gone || r.s.Only {
 			return err
 		}
@@ -159,27 +164,6 @@ func (r *row) released(ctx context.Context) error {
 	return nil
 }
 
-// reread reads the entry again if the row's early withdrawal has changed it.
-func (r *row) reread(ctx context.Context) error {
-	if !r.s.WithdrawsEarly() {
-		return nil
-	}
-	r.mu.Lock()
-	r.movedAt = r.run.movedAt[r.s.Row.Key]
-	r.mu.Unlock()
-	entries, err := r.Ledger.Entries(ctx, r.Sync, []string{r.s.Row.Key})
-	if err != nil {
-		return r.readFailed(err)
-	}
-	if e := entries[r.s.Row.Key]; e != nil {
-		r.e = e
-		if e.ContactID != r.s.Entry.ContactID {
-			heir{r}.followed()
-		}
-	}
-	return nil
-}
-
 // finish records the end of the step and tells its outcome.
 func (r *row) finish(ctx context.Context) error {
 	r.mu.Lock()
@@ -207,8 +191,15 @@ func (r *row) finish(ctx context.Context) error {
 		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
 	case r.s.Refused:
 		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
+	case r.stranger:
+		settled(r.e, step.Untold(r.s.Row.Fingerprint))
+		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonNever, category: ledger.CategoryNeverMail}
 	default:
-		settled(r.e, r.s.Row.Fingerprint)
+		print, err := never{r}.print(ctx)
+		if err != nil {
+			return err
+		}
+		settled(r.e, print)
 		if r.unconfirmed != "" && r.result.category == "" {
 			r.result = result{outcome: owlatsync.Failed, reason: r.unconfirmed, category: ledger.CategoryUnconfirmed}
 		}

@@ -116,3 +116,16 @@ func find(memberships []ledger.Membership, topic string) *ledger.Membership {
 	}
 	return nil
 }
+
+// Ended returns the opt-outs that follow for the entries of a contact once it was opted out of everything, from all topics to which they say yes.
+func Ended(holders []ledger.Holder, contact string, at time.Time) (left []ledger.OptOut) {
+	for _, h := range holders {
+		for _, m := range h.Entry.Memberships {
+			about := func(o ledger.OptOut) bool { return o.Topic == m.Topic }
+			if m.Consent && !slices.ContainsFunc(left, about) {
+				left = append(left, ledger.OptOut{ContactID: contact, Topic: m.Topic, At: at})
+			}
+		}
+	}
+	return left
+}

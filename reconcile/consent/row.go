@@ -22,7 +22,11 @@ type Row struct {
 	Spent []string
 	// Suppressed says that no mail may go to the row's address.
 	Suppressed bool
-	OptOuts    []ledger.OptOut // of the contact
+	// Never says that no mail may ever go to the person, as the row says: that is a no to every topic.
+	Never bool
+	// Told says that Owlat was told so: the contact is on no topic.
+	Told    bool
+	OptOuts []ledger.OptOut // of the contact
 	// Changes are the changes that come before those of the topics.
 	Changes []owlatsync.Change
 }
@@ -48,10 +52,14 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 		} else if !t.When {
 			says = Yes
 		}
+		if r.Never {
+			says = No
+		}
 		m := find(v.Memberships, t.ID)
 		line := Decide(Case{Says: says, Has: RecordedOf(m), Holds: Facts{
 			NewContact: r.New && r.Origin != ledger.OriginDeleted && !slices.Contains(r.Spent, t.ID), Unspent: unspent, HasColumn: t.When,
-			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact, Suppressed: r.Suppressed, WrittenBack: writtenBack(m, r.OptOuts),
+			AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact && !r.Told, Suppressed: r.Suppressed, NeverMail: r.Never && !r.Told,
+			WrittenBack: writtenBack(m, r.OptOuts),
 		}})
 		v.take(line, t.ID, m, now)
 	}
@@ -63,12 +71,13 @@ func Plan(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 func Withdraw(topics []policy.Topic, r Row, now time.Time) (v Verdict) {
 	v.Memberships = slices.Clone(r.Memberships)
 	for i, t := range topics {
-		if i >= len(r.Says) || r.Says[i] != No {
+		if !r.Never && (i >= len(r.Says) || r.Says[i] != No) {
 			continue
 		}
 		m := find(v.Memberships, t.ID)
 		line := Decide(Case{Says: No, Has: RecordedOf(m), Holds: Facts{
-			HasColumn: t.When, AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact, WrittenBack: writtenBack(m, r.OptOuts),
+			HasColumn: t.When, AddExisting: t.Existing == policy.ExistingAdd, HasContact: r.HasContact && !r.Told,
+			NeverMail: r.Never && !r.Told, WrittenBack: writtenBack(m, r.OptOuts),
 		}})
 		if line.Does == Remove {
 			v.take(line, t.ID, m, now)

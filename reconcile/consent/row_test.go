@@ -18,6 +18,9 @@ func TestPlanIsTheTable(t *testing.T) {
 	t.Parallel()
 	met := 0
 	for _, c := range everyCase() {
+		if c.Holds.NeverMail && c.Says != No { // the planner makes every word a no then
+			continue
+		}
 		if c.Holds.Unspent && c.Holds.NewContact || c.Holds.Unspent && !c.Holds.HasContact {
 			continue // an unspent yes is that of a contact which was created before
 		}
@@ -30,7 +33,10 @@ func TestPlanIsTheTable(t *testing.T) {
 		if m := membershipOf(c.Has, noon.Add(-time.Hour), time.Time{}); m != nil {
 			given = append(given, *m)
 		}
-		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact, Suppressed: c.Holds.Suppressed}
+		r := Row{Says: []owlatsync.Consent{c.Says}, Origin: ledger.OriginAdopted, HasContact: c.Holds.HasContact, New: c.Holds.NewContact, Suppressed: c.Holds.Suppressed, Never: c.Holds.NeverMail}
+		if c.Holds.NeverMail {
+			r.Says[0] = Yes
+		}
 		if c.Holds.WrittenBack {
 			r.OptOuts = []ledger.OptOut{{ContactID: "c", Topic: "news", At: noon.Add(-time.Hour), Written: noon.Add(-time.Minute)}}
 		}
@@ -75,7 +81,7 @@ func TestPlanIsTheTable(t *testing.T) {
 			t.Errorf("%+v: a topic that is not configured became %+v", c, other)
 		}
 	}
-	if met != 3*len(All)*(8+8+4)*4 {
+	if met != 4*len(All)*(8+8+4)*4 {
 		t.Errorf("%d cases", met)
 	}
 }
@@ -84,7 +90,7 @@ func TestPlanIsTheTable(t *testing.T) {
 func TestWithdrawIsTheNo(t *testing.T) {
 	t.Parallel()
 	for _, c := range everyCase() {
-		if c.Holds.Unspent {
+		if c.Holds.Unspent || c.Holds.NeverMail {
 			continue
 		}
 		topics := []policy.Topic{{ID: "news", When: c.Holds.HasColumn}, {ID: "not read", When: true, Existing: policy.ExistingAdd}}
@@ -257,5 +263,21 @@ func TestEcho(t *testing.T) {
 		if m := find(v.Memberships, "news"); !test.asks && (m.Consent || m.State != ledger.MemberOut) {
 			t.Errorf("%s: the ledger has %+v", test.name, m)
 		}
+	}
+}
+
+// TestWithdrawOfNeverMail: who must get no mail leaves every topic, whatever the row says of them, unless Owlat was told already.
+func TestWithdrawOfNeverMail(t *testing.T) {
+	t.Parallel()
+	topics := []policy.Topic{{ID: "news", When: true}, {ID: "all"}, {ID: "off", When: true}}
+	r := Row{Says: []owlatsync.Consent{Yes}, Origin: ledger.OriginAdopted, HasContact: true, Never: true, Memberships: []ledger.Membership{
+		{Topic: "news", Consent: true, State: ledger.MemberAdded}, {Topic: "off", State: ledger.MemberOut},
+	}}
+	if v := Withdraw(topics, r, noon); len(v.Changes) != 2 || v.Changes[0].Topic != "news" || v.Changes[1].Topic != "all" {
+		t.Errorf("changes %v", v.Changes)
+	}
+	r.Told = true
+	if v := Withdraw(topics, r, noon); len(v.Changes) > 0 {
+		t.Errorf("told already: changes %v", v.Changes)
 	}
 }

@@ -49,7 +49,8 @@ const (
 	AddExisting Condition = "`existing: add`"
 	Rules       Condition = "`existing: add`, and there is a contact"
 	HasContact  Condition = "there is a contact"
-	Suppressed  Condition = "no mail may go to the address" // see ledger.Suppression
+	Suppressed  Condition = "no mail may go to the address"                        // see ledger.Suppression
+	NeverMail   Condition = "no mail may go to the person, and there is a contact" // the row says so; see policy.Policies.Suppressed
 	WrittenBack Condition = "a write-back wrote that opt-out into the source"
 )
 
@@ -117,6 +118,8 @@ var Table = []Line{
 	// The row says no.
 	{No, has{OptedOut}, WrittenBack, DoNothing, ledger.MemberOut,
 		"the no is the echo of the opt-out and no new word: the person is off the topic"},
+	{No, has{Nothing, NotKnown}, NeverMail, Remove, ledger.MemberUnknown,
+		"the person may be on the topic, and must get nothing"},
 	{No, has{Nothing, NotKnown}, Rules, Remove, ledger.MemberUnknown,
 		"the configuration lets the source rule, and the person may be on the topic"},
 	{No, has{Nothing, NotKnown}, HasContact, DoNothing, ledger.MemberUnknown,
@@ -143,7 +146,7 @@ type Case struct {
 }
 
 // Facts are the conditions that hold.
-type Facts struct{ NewContact, Unspent, HasColumn, AddExisting, HasContact, Suppressed, WrittenBack bool }
+type Facts struct{ NewContact, Unspent, HasColumn, AddExisting, HasContact, Suppressed, NeverMail, WrittenBack bool }
 
 func (f Facts) hold(c Condition) bool {
 	switch c {
@@ -161,6 +164,8 @@ func (f Facts) hold(c Condition) bool {
 		return f.HasContact
 	case Suppressed:
 		return f.Suppressed
+	case NeverMail:
+		return f.NeverMail && f.HasContact
 	case WrittenBack:
 		return f.WrittenBack
 	}

@@ -34,6 +34,7 @@ var cases = []struct {
 	{"a person who left stays off", Case{Yes, OptedOut, Facts{NewContact: true, HasColumn: true, AddExisting: true, HasContact: true}}, DoNothing, ""},
 
 	{"a no that a write-back wrote", Case{No, OptedOut, Facts{HasColumn: true, AddExisting: true, HasContact: true, WrittenBack: true}}, DoNothing, ledger.MemberOut},
+	{"no mail may go to a person who was there", Case{No, NotKnown, Facts{HasContact: true, NeverMail: true}}, Remove, ledger.MemberUnknown},
 	{"a no of a contact that was there, existing: add", Case{No, Nothing, Facts{HasColumn: true, AddExisting: true, HasContact: true}}, Remove, ledger.MemberUnknown},
 	{"a no of a contact that was there", Case{No, Nothing, Facts{HasColumn: true, HasContact: true}}, DoNothing, ledger.MemberUnknown},
 	{"a member withdraws", Case{No, Added, Facts{HasColumn: true, HasContact: true}}, Remove, ""},
@@ -77,9 +78,9 @@ func everyCase() (all []Case) {
 	flags := []bool{false, true}
 	for _, says := range []owlatsync.Consent{Yes, No, Unclear} {
 		for _, has := range All {
-			for bits := range 1 << 7 {
+			for bits := range 1 << 8 {
 				on := func(i int) bool { return flags[bits>>i&1] }
-				all = append(all, Case{says, has, Facts{on(0), on(1), on(2), on(3), on(4), on(5), on(6)}})
+				all = append(all, Case{says, has, Facts{on(0), on(1), on(2), on(3), on(4), on(5), on(6), on(7)}})
 			}
 		}
 	}
@@ -115,7 +116,7 @@ func mayBeOn(c Case) bool {
 	case OptedOut:
 		return c.Holds.HasContact && !c.Holds.WrittenBack
 	case Nothing, NotKnown:
-		return c.Holds.HasContact && c.Holds.AddExisting
+		return c.Holds.HasContact && (c.Holds.AddExisting || c.Holds.NeverMail)
 	}
 	return c.Holds.HasContact
 }
@@ -124,7 +125,7 @@ func mayBeOn(c Case) bool {
 func TestEveryCase(t *testing.T) {
 	t.Parallel()
 	all := everyCase()
-	if len(all) != 3*len(All)*128 {
+	if len(all) != 3*len(All)*256 {
 		t.Fatalf("%d cases", len(all))
 	}
 	decided := make(map[string]bool) // line and record
@@ -198,7 +199,7 @@ func TestRecordedOf(t *testing.T) {
 		}
 	}
 	for _, state := range []ledger.MembershipState{ledger.MemberOut, "", "of a later version"} {
-		if got := Decide(Case{Yes, RecordedOf(&ledger.Membership{Consent: true, State: state}), Facts{true, true, true, true, true, false, true}}); got.Does == Add {
+		if got := Decide(Case{Yes, RecordedOf(&ledger.Membership{Consent: true, State: state}), Facts{true, true, true, true, true, false, false, true}}); got.Does == Add {
 			t.Errorf("a yes with the state %q adds somebody", state)
 		}
 	}

@@ -18,7 +18,7 @@ const reasonOld = "its consent is not known to be new: left as it is"
 // planned returns the decision about a step, and whether it is told: that of a row in step is not.
 func planned(s *step.Step) (d step.Decision, told bool) {
 	d = s.Decision()
-	if d.Outcome == owlatsync.Unchanged && s.Skipped > 0 {
+	if d.Outcome == owlatsync.Unchanged && s.Skipped > 0 && d.Reason == "" {
 		d.Reason = reasonOld
 	}
 	return d, d.Outcome != owlatsync.Unchanged || d.Reason != ""
@@ -60,7 +60,15 @@ func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
 			sum.Memberships.Added += by
 		case owlatsync.RemoveTopic:
 			sum.Memberships.Removed += by
+		case owlatsync.OptOut:
+			sum.Memberships.OptedOut += by
 		}
+	}
+	if s.Seeks {
+		sum.Sought += by
+	}
+	if s.OptsOut() && !(sum.FirstRun && s.New) {
+		sum.OptOuts += by
 	}
 	if s.Leaves() && !(sum.FirstRun && s.New) { // the guard of first runs asks about contacts that the ledger meets now
 		sum.Removals += by

@@ -20,10 +20,11 @@ type crowd struct {
 
 // member is a row of a crowd.
 type member struct {
-	key  uint64 // hash
-	at   owlatsync.Position
-	says []owlatsync.Consent
-	twin bool
+	key   uint64 // hash
+	at    owlatsync.Position
+	says  []owlatsync.Consent
+	never bool // no mail may go to the person
+	twin  bool
 }
 
 // crowded finds the rows that share something.
@@ -36,7 +37,7 @@ func crowded(s *scan.Scan, waiting iter.Seq2[*step.Row, error]) (c crowd, err er
 		if err != nil {
 			return c, err
 		}
-		m := member{key: ledger.MemoryHash(r.Key), at: r.Position, says: r.Consents, twin: r.Twin}
+		m := member{key: ledger.MemoryHash(r.Key), at: r.Position, says: r.Consents, never: r.Never, twin: r.Twin}
 		if s.Twinned(m.key) {
 			c.byKey[m.key] = append(c.byKey[m.key], m)
 		}
@@ -74,15 +75,24 @@ func (c crowd) together(key, address uint64, says []owlatsync.Consent) []owlatsy
 	return says
 }
 
+// never reports whether no mail may go to the person of any row with the key or the address.
+func (c crowd) never(key, address uint64) bool {
+	says := func(m member) bool { return m.never }
+	return slices.ContainsFunc(c.byKey[key], says) || slices.ContainsFunc(c.byAddress[address], func(m member) bool {
+		return m.never || !m.twin && m.key != key && slices.ContainsFunc(c.byKey[m.key], says)
+	})
+}
+
 // hearing is what duplicates say that have the key or the address of a row in step.
 type hearing struct {
 	entry *ledger.Entry // of that row
 	says  []owlatsync.Consent
+	never bool // no mail may go to the person
 }
 
 // hear keeps what a duplicate says for the row in step that counts in its place, until all duplicates are known.
-func (c *contest) hear(e *ledger.Entry, says []owlatsync.Consent) {
-	if e == nil || !c.policies.AnyConsent() {
+func (c *contest) hear(e *ledger.Entry, r *step.Row) {
+	if e == nil || !c.policies.AnyConsent() && !r.Never {
 		return
 	}
 	hash := ledger.MemoryHash(e.Key)
@@ -92,7 +102,7 @@ func (c *contest) hear(e *ledger.Entry, says []owlatsync.Consent) {
 		c.heard[hash] = at
 		c.hearings = append(c.hearings, hearing{entry: e})
 	}
-	c.hearings[at].says = consent.Any(c.hearings[at].says, says)
+	c.hearings[at].says, c.hearings[at].never = consent.Any(c.hearings[at].says, r.Consents), c.hearings[at].never || r.Never
 }
 
 // hearers returns the rows in step that have the address of a row whose key an earlier one has: they hear it too.
@@ -108,17 +118,22 @@ func (c *contest) hearers(twin *step.Row, holders []ledger.Holder) (entries []*l
 	return entries
 }
 
-// lift returns the row as it counts: with a yes of any row with its key or its address, if the policies say so.
+// lift returns the row as it counts: with a yes of any row with its key or its address, if the policies say so, and in any case as one to
+// whose person no mail may go if one of these says so.
 func (c *contest) lift(r *step.Row) *step.Row {
-	if !c.policies.AnyConsent() {
+	if !c.policies.Crowds() {
 		return r
 	}
-	says := c.crowd.together(ledger.MemoryHash(r.Key), ledger.MemoryHash(r.Email), r.Consents)
-	if slices.Equal(says, r.Consents) {
+	key, address := ledger.MemoryHash(r.Key), ledger.MemoryHash(r.Email)
+	says, never := r.Consents, r.Never || c.crowd.never(key, address)
+	if c.policies.AnyConsent() {
+		says = c.crowd.together(key, address, says)
+	}
+	if never == r.Never && slices.Equal(says, r.Consents) {
 		return r
 	}
 	lifted := *r
-	lifted.Consents, lifted.Fingerprint = says, scan.Blend(r.Fingerprint, says)
+	lifted.Consents, lifted.Never, lifted.Fingerprint = says, never, scan.Blend(r.Fingerprint, says, never)
 	return &lifted
 }
 
@@ -130,11 +145,14 @@ func (c *contest) raise(h hearing) *step.Row {
 		return nil
 	}
 	own := said(c.policies.Topics, e)
-	says := c.crowd.together(ledger.MemoryHash(e.Key), ledger.MemoryHash(e.Email), consent.Any(own, h.says))
-	if slices.Equal(says, own) {
+	says := own
+	if c.policies.AnyConsent() {
+		says = c.crowd.together(ledger.MemoryHash(e.Key), ledger.MemoryHash(e.Email), consent.Any(own, h.says))
+	}
+	if !h.never && slices.Equal(says, own) {
 		return nil
 	}
-	return &step.Row{Key: e.Key, Position: place, Email: e.Email, Consents: says, Fingerprint: scan.Blend(e.Fingerprint, says), Own: true}
+	return &step.Row{Key: e.Key, Position: place, Email: e.Email, Consents: says, Never: h.never, Fingerprint: scan.Blend(e.Fingerprint, says, h.never), Own: true}
 }
 
 // said returns what the row of an entry says about the topics, if it is in step.
@@ -177,18 +195,18 @@ type raising struct{ *Planner }
 
 // hear has the row in step that counts in the place of a duplicate hear what that one says.
 func (p raising) hear(g *gatherer, r *step.Row, k *known) {
-	if !k.winner.Any {
+	if !k.winner.Any && !r.Never {
 		return
 	}
 	if !r.Twin { // the row that counts asks for less once this one says no or leaves
 		p.Notes.Note(k.winner.Key, owlatsync.Duplicate)
-		g.contest.hear(k.winner.settled, k.row.Consents)
+		g.contest.hear(k.winner.settled, k.row)
 		return
 	}
-	g.contest.hear(k.winner.settled, r.Consents)
+	g.contest.hear(k.winner.settled, r)
 	for _, e := range g.contest.hearers(r, k.holders) {
 		p.Notes.Note(e.Key, owlatsync.Duplicate)
-		g.contest.hear(e, r.Consents)
+		g.contest.hear(e, r)
 	}
 }
 

@@ -22,6 +22,7 @@ type known struct {
 	met       bool     // its contact exists, and no row of the sync had one before
 	doubtful  bool     // another sync may have created its contact
 	matched   bool     // its contact was found in the listing
+	told      bool     // Owlat was told to send the contact of the row's own entry nothing, ever
 	awaits    bool     // another row must free its address
 	left      []string // keys of rows that left the source and whose contacts have its address
 
@@ -70,11 +71,12 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	if err := g.unlist(ctx, batch, &held); err != nil {
 		return nil, err
 	}
-	suppressed, err := g.suppressed(ctx, batch)
+	contacts := contactsOf(entries, &held)
+	suppressed, err := g.suppressed(ctx, batch, contacts)
 	if err != nil {
 		return nil, err
 	}
-	optOuts, err := g.optOuts(ctx, entries, &held)
+	optOuts, err := g.optOuts(ctx, contacts)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +84,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	var ask []string
 	for i, r := range batch {
 		all[i] = g.judge(r, entries[r.Key], held.byAddress[r.Email])
+		all[i].told = all[i].entry != nil && !suppressed[all[i].entry.ContactID].Told.IsZero()
 		all[i].created, all[i].doubtful = held.byIdentity[r.Email], held.doubtful[r.Email]
 		ask = append(ask, g.perhapsGone(&all[i])...)
 	}
@@ -104,7 +107,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 		}
 		g.stand(k.row, k, gone)
 		k.Forgotten, k.SetBack = forgotten[r.Email], g.SetBack
-		_, k.Suppressed = suppressed[r.Email]
+		k.suppress(r, suppressed)
 		k.sibling(g.Policies.Sync, held.byContact)
 		if k.Entry != nil {
 			k.OptOuts = optOuts[k.Entry.ContactID]
@@ -216,6 +219,16 @@ func (k *known) claim(e *ledger.Entry) {
 	}
 }
 
+// suppress notes what is suppressed of the row's address and of its contact.
+func (k *known) suppress(r *step.Row, suppressed map[string]ledger.Suppression) {
+	of := suppressed[r.Email]
+	if k.Entry != nil && k.Entry.ContactID != "" {
+		contact := suppressed[k.Entry.ContactID]
+		k.Told, of = !contact.Told.IsZero(), of.With(contact)
+	}
+	k.Suppressed, k.NotLifted = of.Reason != "", of.Reason == ledger.NeverMail
+}
+
 // elsewhere reports whether the entry is of another sync and has a contact.
 func (g *gatherer) elsewhere(h ledger.Holder) bool {
 	return h.Sync != g.Policies.Sync && h.Entry.ContactID != "" && h.Entry.Origin != ledger.OriginGone
@@ -257,12 +270,12 @@ func (g *gatherer) raised(ctx context.Context, batch []hearing) ([]known, error)
 	if err != nil {
 		return nil, readLedger(err)
 	}
-	suppressed, err := g.suppressed(ctx, rows)
+	suppressed, err := g.suppressed(ctx, rows, contacts)
 	if err != nil {
 		return nil, err
 	}
 	for i := range all {
-		_, all[i].Suppressed = suppressed[rows[i].Email]
+		all[i].suppress(rows[i], suppressed)
 		for _, o := range optOuts {
 			if o.ContactID == all[i].Entry.ContactID {
 				all[i].OptOuts = append(all[i].OptOuts, o)

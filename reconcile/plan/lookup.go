@@ -167,9 +167,8 @@ func (g *lookup) forgotten(ctx context.Context, batch []*step.Row, entries map[s
 	return forgotten, nil
 }
 
-// optOuts returns the opt-outs that concern a batch, by contact.
-func (g *lookup) optOuts(ctx context.Context, entries map[string]*ledger.Entry, held *held) (map[string][]ledger.OptOut, error) {
-	var ids []string
+// contactsOf returns the contacts that concern a batch.
+func contactsOf(entries map[string]*ledger.Entry, held *held) (ids []string) {
 	for _, e := range entries {
 		if e.ContactID != "" {
 			ids = append(ids, e.ContactID)
@@ -180,7 +179,11 @@ func (g *lookup) optOuts(ctx context.Context, entries map[string]*ledger.Entry, 
 			ids = append(ids, h.Entry.ContactID)
 		}
 	}
-	ids = slices.AppendSeq(ids, maps.Keys(held.byContact))
+	return slices.AppendSeq(ids, maps.Keys(held.byContact))
+}
+
+// optOuts returns the opt-outs of the contacts, by contact.
+func (g *lookup) optOuts(ctx context.Context, ids []string) (map[string][]ledger.OptOut, error) {
 	found, err := g.Ledger.OptOuts(ctx, ids)
 	if err != nil {
 		return nil, readLedger(err)
@@ -192,13 +195,13 @@ func (g *lookup) optOuts(ctx context.Context, entries map[string]*ledger.Entry, 
 	return byContact, nil
 }
 
-// suppressed returns the suppressions of the addresses of a batch.
-func (g *lookup) suppressed(ctx context.Context, batch []*step.Row) (map[string]ledger.Suppression, error) {
-	addresses := make([]string, len(batch))
-	for i, r := range batch {
-		addresses[i] = r.Email
+// suppressed returns the suppressions of the addresses of a batch, and of contacts.
+func (g *lookup) suppressed(ctx context.Context, batch []*step.Row, contacts []string) (map[string]ledger.Suppression, error) {
+	names := slices.Clone(contacts)
+	for _, r := range batch {
+		names = append(names, r.Email)
 	}
-	found, err := g.Ledger.Suppressions(ctx, addresses)
+	found, err := g.Ledger.Suppressions(ctx, names)
 	if err != nil {
 		return nil, readLedger(err)
 	}

@@ -186,8 +186,9 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 		return err
 	}
 	var entries map[string]*ledger.Entry
+	var suppressed map[string]ledger.Suppression
 	if len(valid) < len(batch) {
-		if entries, err = (withdrawing{p}).invalid(ctx, batch); err != nil {
+		if entries, suppressed, err = (withdrawing{p}).invalid(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -195,7 +196,8 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 	for _, r := range batch {
 		p.plan.planned++
 		if r.Invalid != "" {
-			err = withdrawing{p}.end(g.contest.lift(r), entries[r.Key], owlatsync.Invalid, r.Invalid)
+			e := entries[r.Key]
+			err = withdrawing{p}.end(g.contest.lift(r), e, e != nil && !suppressed[e.ContactID].Told.IsZero(), owlatsync.Invalid, r.Invalid)
 		} else {
 			if err = p.planRow(known[at].row, &known[at]); err == nil && known[at].winner != nil {
 				raising{p}.hear(g, r, &known[at])
@@ -217,11 +219,12 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.unchanged()
 		return nil
 	case k.waits != "":
-		return withdrawing{p}.end(r, k.entry, owlatsync.Failed, k.waits)
+		return withdrawing{p}.end(r, k.entry, k.told, owlatsync.Failed, k.waits)
 	case k.winner != nil:
-		return withdrawing{p}.end(r, k.entry, owlatsync.Duplicate, k.winner.Reason())
+		return withdrawing{p}.end(r, k.entry, k.told, owlatsync.Duplicate, k.winner.Reason())
 	}
 	k.There = p.there
+	k.Absent = p.plan.Summary.Adoption.Mode == owlatsync.AdoptListing && !k.doubtful
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
 		p.moved.keys[ledger.MemoryHash(s.OldKey)] = struct{}{}
@@ -238,11 +241,14 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	if s.Only {
 		return p.add(s)
 	}
+	if (withdrawing{p}).idles(r, s, k.entry) {
+		return nil
+	}
 	s.Awaits, s.After = k.awaits, k.left
 	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
 	s.Begins = begins(s)
 	s.Joins = joins(s, k.Entry)
-	if s.Outcome == owlatsync.Skipped && s.OldKey == "" && !k.back() || s.Outcome == owlatsync.Failed {
+	if s.Outcome == owlatsync.Skipped && !s.Never && s.OldKey == "" && !k.back() || s.Outcome == owlatsync.Failed {
 		p.End(s.Decision())
 		return nil
 	}

@@ -162,7 +162,7 @@ func refused(s *step.Step, reason string) *step.Step {
 		return !slices.ContainsFunc(entry.Events, func(e ledger.EventMark) bool { return e.Name == m.Name && e.On == m.On })
 	})
 	left.Begins, left.Joins = false, false
-	left.Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic })
+	left.Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c owlatsync.Change) bool { return c.Kind != owlatsync.RemoveTopic && c.Kind != owlatsync.OptOut })
 	return &left
 }
 

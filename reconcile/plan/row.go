@@ -20,14 +20,19 @@ type Known struct {
 	OptOuts []ledger.OptOut // the opt-outs of the contact
 	// Suppressed says that no mail may go to the row's address.
 	Suppressed bool
-	Forgotten  bool      // the ledger forgot a person with the address, and with them their consents
-	Again      bool      // the row was met before, with a contact that no longer exists
-	SetBack    bool      // the ledger is older than what was done: the row may have been met before
-	New        bool      // the ledger has no entry for the row
-	OldKey     string    // the key under which the ledger knows the row; empty: the same
-	Sibling    *Sibling  // another sync created the contact that the row is to have; nil: none did
-	Claims     bool      // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
-	There      time.Time // now on Owlat's clock; zero: the same
+	// Told says that Owlat was told to send the contact nothing, ever.
+	Told bool
+	// NotLifted says that an earlier word of a row suppresses, which it cannot take back.
+	NotLifted bool
+	Absent    bool      // Owlat is known to have no contact with the row's address
+	Forgotten bool      // the ledger forgot a person with the address, and with them their consents
+	Again     bool      // the row was met before, with a contact that no longer exists
+	SetBack   bool      // the ledger is older than what was done: the row may have been met before
+	New       bool      // the ledger has no entry for the row
+	OldKey    string    // the key under which the ledger knows the row; empty: the same
+	Sibling   *Sibling  // another sync created the contact that the row is to have; nil: none did
+	Claims    bool      // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
+	There     time.Time // now on Owlat's clock; zero: the same
 }
 
 // Row compares what a row asks for with what is known about it, and returns the step to take. It changes nothing it is given. Pure.
@@ -54,13 +59,15 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	switch {
 	case !k.Claims && waits(e.Failure, r.Fingerprint, now):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
-		if w := Withdrawal(p, r, e, s.Outcome, s.Reason, now); w != nil {
+		if w := Withdrawal(p, r, e, k.Told, s.Outcome, s.Reason, now); w != nil {
 			return w
 		}
 		return s
 	case e.Origin == ledger.OriginGone:
 		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone
 		return s
+	case r.Never && e.ContactID == "":
+		return stranger(p, s, k.Absent, there)
 	case e.ContactID == "":
 		s.Outcome = owlatsync.Created
 		s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.CreateContact, Field: "email", To: r.Email})
@@ -80,16 +87,25 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	old := k.SetBack || e.MetBefore()
 	s.Events = due(p.Events, e.Events, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
-	if k.Suppressed {
+	suppressed := k.Suppressed || r.Never
+	if suppressed {
 		s.Events = undue(s.Events)
 	}
 	s.Messages = messages(p.Events, s.Events, r)
 	before := e.Memberships
 	row := consent.Row{
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: (isNew || k.Sibling != nil) && !k.Forgotten,
-		Spent: k.Sibling.spent(p.Topics), Suppressed: k.Suppressed, OptOuts: k.OptOuts, Changes: s.Changes,
+		Spent: k.Sibling.spent(p.Topics), Suppressed: suppressed, OptOuts: k.OptOuts, Changes: s.Changes,
+		Never: r.Never, Told: r.Never && k.Told,
 	}
 	v := consent.Plan(p.Topics, row, there)
+	if s.Never = r.Never && !k.Told; s.Never && p.OptsOut {
+		v.Changes = optingOut(v.Changes)
+	} else if s.Never && len(v.Changes) > 0 {
+		s.Reason = step.ReasonNeverOwlat
+	} else if k.NotLifted && !r.Never {
+		s.Reason = step.ReasonNotLifted
+	}
 	if k.Sibling != nil {
 		s.Spends = spends(p, row, v, there)
 	}
@@ -102,7 +118,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
 	if e.ContactID == "" {
-		s.Met = met(p, s, before, k.Suppressed, k.Again || old, now, there)
+		s.Met = met(p, s, before, suppressed, k.Again || old, now, there)
 		if s.Met != nil {
 			s.Met.Old = old
 		}

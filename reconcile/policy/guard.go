@@ -13,6 +13,7 @@ type Guards struct {
 	Updates     Limit // known rows whose address or names change; DefaultUpdates if zero
 	Creates     Limit // rows whose contact is created, from the second run on; DefaultCreates if zero
 	TopicAdds   Limit // rows whose contact is put on a topic, from the second run on; DefaultTopicAdds if zero
+	OptOuts     Limit // rows whose contact is opted out of everything; DefaultOptOuts if zero
 	EmptySource bool  // lets a source without rows pass although the ledger has some
 	FirstRun    bool  // lets a first run pass unasked
 }
@@ -30,6 +31,7 @@ var (
 	DefaultUpdates   = Limit{Share: 0.50, Rows: 100}
 	DefaultCreates   = Limit{Share: 0.50, Rows: 20}
 	DefaultTopicAdds = Limit{Share: 0.50, Rows: 20}
+	DefaultOptOuts   = Limit{Share: 0.10, Rows: 20}
 )
 
 // NoLimit lifts a guard.
@@ -80,7 +82,7 @@ func (g Guards) Validate() error {
 	for _, of := range []struct {
 		name string
 		Limit
-	}{{"removals", g.Removals}, {"updates", g.Updates}, {"creates", g.Creates}, {"topic_adds", g.TopicAdds}} {
+	}{{"removals", g.Removals}, {"updates", g.Updates}, {"creates", g.Creates}, {"topic_adds", g.TopicAdds}, {"opt_outs", g.OptOuts}} {
 		if !(of.Share >= 0 && of.Share <= 1) || of.Rows < 0 { // false for NaN too
 			return fmt.Errorf("the guard %s: the share is between 0 and 1 and the number of rows not negative", of.name)
 		}
@@ -101,6 +103,11 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	if limit := g.Removals.Or(DefaultRemovals).beyond(s.Removals, s.Removals, known); limit != "" {
 		hit(owlatsync.GuardRemovals, "%d of %d rows would leave a topic or be deleted; %s", s.Removals, known, limit)
 	}
+	known = max(s.Entries, s.OptOuts)
+	if limit := g.OptOuts.Or(DefaultOptOuts).beyond(s.OptOuts, s.OptOuts, known); limit != "" {
+		hit(owlatsync.GuardOptOuts, "%d of %d rows would be opted out of everything, which only the person can take back; %s: does \"suppressed\" name the right column?",
+			s.OptOuts, known, limit)
+	}
 	if limit := g.Updates.Or(DefaultUpdates).beyond(s.Updates, s.Updates, s.Entries); limit != "" {
 		hit(owlatsync.GuardUpdates, "%d of %d rows would change; %s: has a column been swapped?", s.Updates, s.Entries, limit)
 	}
@@ -113,13 +120,17 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 			owlatsync.Counted(s.TopicAdds, "row"), s.KnownAdds, owlatsync.Counted(s.Entries, "row"), limit)
 	}
 	created, added, removed := s.Outcomes[owlatsync.Created], s.Memberships.Added, s.Memberships.Removed
-	if !g.FirstRun && s.FirstRun && created+added+removed > 0 {
+	never := s.Memberships.OptedOut + s.Sought
+	if !g.FirstRun && s.FirstRun && created+added+removed+never > 0 {
 		upTo, off := "", ""
 		if s.MayExist > 0 {
 			upTo = "up to "
 		}
 		if removed > 0 {
 			off = fmt.Sprintf("; it also ends up to %s of contacts that exist, because their rows say no", owlatsync.Counted(removed, "membership"))
+		}
+		if never > 0 {
+			off += fmt.Sprintf("; it also opts up to %s out of everything for good, because their rows say that no mail may go to them", owlatsync.Counted(never, "contact"))
 		}
 		hit(owlatsync.GuardFirstRun, "this first run will create %s%s and %s; each fires the automations on \"contact created\" and "+
 			"\"topic subscribed\", such as welcome mails%s", upTo, owlatsync.Counted(created, "contact"), owlatsync.Counted(added, "membership"), off)

@@ -65,7 +65,11 @@ const (
 type Policies struct {
 	Sync   string  // the sync's name
 	Topics []Topic // in the order of Row.Consents
-	Nulls  NullPolicy
+	// Suppressed says that rows tell to whom no mail may ever go.
+	Suppressed bool
+	// OptsOut says that Owlat can be told so: there is an unsubscribe secret. Without it their contacts leave the topics of the sync.
+	OptsOut bool
+	Nulls   NullPolicy
 	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
 	// row.
 	KeyIsAddress bool
@@ -140,6 +144,9 @@ func (p *Policies) KeepsMissing() bool { return p.OnMissing == MissingKeep || p.
 func (p *Policies) Asks() bool {
 	return slices.ContainsFunc(p.Topics, func(t Topic) bool { return t.When })
 }
+
+// Crowds reports whether what a row says may count for other rows with its key or address.
+func (p *Policies) Crowds() bool { return p.AnyConsent() || p.Suppressed }
 
 // AnyConsent reports whether a yes of any of several rows with one key or address counts.
 func (p *Policies) AnyConsent() bool { return p.Duplicates == ConsentAny && p.Asks() }

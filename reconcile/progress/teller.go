@@ -170,7 +170,7 @@ func (t *Teller) Memberships(n owlatsync.MembershipCounts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	m := &t.report.Memberships
-	m.Added, m.Pending, m.Removed, m.Skipped = m.Added+n.Added, m.Pending+n.Pending, m.Removed+n.Removed, m.Skipped+n.Skipped
+	m.Added, m.Pending, m.Removed, m.Skipped, m.OptedOut = m.Added+n.Added, m.Pending+n.Pending, m.Removed+n.Removed, m.Skipped+n.Skipped, m.OptedOut+n.OptedOut
 }
 
 // Unclear notes how many consents of the rows read are neither yes nor no.

@@ -75,6 +75,22 @@ func (l *Links) Read(ctx context.Context, client *owlat.Client, contactID string
 	return members, owlatsync.LowerAddress(owlatsync.Trim(got.Email)), nil
 }
 
+// OptOut opts a contact out of everything, once, and returns how many memberships that ended: 0 also for a contact that was on no topic, was
+// deleted in the dashboard, or merged into another one. Its errors are those of Read.
+func (l *Links) OptOut(ctx context.Context, client *owlat.Client, contactID string) (ended int, err error) {
+	if !l.Able() {
+		if refusal := l.Refused(); refusal != nil {
+			return 0, fmt.Errorf("%w: %w", ErrUntold, refusal)
+		}
+		return 0, ErrUntold
+	}
+	got, err := client.Preferences.OptOut(ctx, contactID)
+	if err = l.judge(ctx, err); err != nil {
+		return 0, err
+	}
+	return got.TopicsLeft, nil
+}
+
 // judge notes what a call means for those that follow.
 func (l *Links) judge(ctx context.Context, err error) error {
 	l.mu.Lock()

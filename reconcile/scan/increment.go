@@ -35,6 +35,7 @@ type sighting struct {
 	position owlatsync.Position
 	address  string              // as the source gives it
 	consents []owlatsync.Consent // of an invalid row
+	never    bool                // of an invalid row: no mail may go to the person
 	invalid  string
 }
 
@@ -53,7 +54,7 @@ func Changes(ctx context.Context, n Needs, reading *owlatsync.Scan, keys []strin
 		in.asked[ledger.MemoryHash(key)] = struct{}{}
 		s := sighting{d: d.Clone(), key: key, position: row.Position, address: row.Email.Value, invalid: invalid}
 		if d == nil {
-			s.consents = slices.Clone(row.Consents)
+			s.consents, s.never = slices.Clone(row.Consents), row.Suppressed
 		}
 		in.batch = append(in.batch, s)
 		if len(in.batch) < batch {
@@ -121,7 +122,7 @@ func (in *increment) judge(ctx context.Context) error {
 		s := in.batch[0]
 		in.batch = in.batch[1:]
 		if s.d == nil {
-			if err := in.sightInvalid(s.position, s.key, s.address, s.consents, s.invalid); err != nil {
+			if err := in.sightInvalid(s.position, s.key, s.address, s.consents, s.never, s.invalid); err != nil {
 				return err
 			}
 			continue

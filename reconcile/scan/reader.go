@@ -62,7 +62,7 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	d = &r.out
 	// One field at a time: making a new row and copying it takes several times as long.
 	d.Key, d.Position, d.Email, d.Consents = key, row.Position, email, row.Consents
-	d.Properties, d.Twin = nil, false
+	d.Properties, d.Twin, d.Never = nil, false, row.Suppressed
 	if d.Key == "" {
 		return nil, "", "the row has no key"
 	}
@@ -105,6 +105,9 @@ func (r *Reader) fingerprint(d *step.Row) ledger.Fingerprint {
 		b = appendText(b, text)
 	}
 	b = appendConsents(b, d.Consents)
+	if d.Never {
+		b = append(b, never)
+	}
 	r.buf = b
 	sum := xxh3.Hash128(b)
 	return printed(sum.Hi, sum.Lo)
@@ -135,11 +138,19 @@ func properties(row *owlatsync.Row) (map[string]json.RawMessage, error) {
 	return out, nil
 }
 
-// Blend returns the fingerprint of a row that counts with other consents than its own, because other rows have its key or address.
-func Blend(f ledger.Fingerprint, consents []owlatsync.Consent) ledger.Fingerprint {
+// never is what a row adds to its fingerprint if no mail may go to the person.
+const never = 0xff
+
+// Blend returns the fingerprint of a row that counts with other consents than its own, or as one to whose person no mail may go, because
+// other rows have its key or address.
+func Blend(f ledger.Fingerprint, consents []owlatsync.Consent, suppressed bool) ledger.Fingerprint {
 	b := binary.LittleEndian.AppendUint64(nil, f.Hi)
 	b = binary.LittleEndian.AppendUint64(b, f.Lo)
-	sum := xxh3.Hash128(appendConsents(b, consents))
+	b = appendConsents(b, consents)
+	if suppressed {
+		b = append(b, never)
+	}
+	sum := xxh3.Hash128(b)
 	return printed(sum.Hi, sum.Lo)
 }
 

@@ -98,7 +98,7 @@ func Full(ctx context.Context, n Needs) (*Scan, error) {
 	err := s.each(ctx, func(row *owlatsync.Row) error {
 		d, key, invalid := rd.Read(row)
 		if invalid != "" {
-			return s.sightInvalid(row.Position, key, row.Email.Value, row.Consents, invalid)
+			return s.sightInvalid(row.Position, key, row.Email.Value, row.Consents, row.Suppressed, invalid)
 		}
 		return s.sight(d)
 	})
@@ -144,9 +144,11 @@ func (s *Scan) each(ctx context.Context, do func(*owlatsync.Row) error) error {
 	return nil
 }
 
-// sightInvalid takes in an invalid row of the source. It waits only if it may withdraw a consent of a contact that is known.
-func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, consents []owlatsync.Consent, invalid string) error {
+// sightInvalid takes in an invalid row of the source. It waits only if it may withdraw a consent of a contact
+// that is known, or opt it out.
+func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, consents []owlatsync.Consent, suppressed bool, invalid string) error {
 	twin, withdraws, at := false, false, unknown
+	asks := suppressed || slices.Contains(consents, owlatsync.No)
 	if key != "" {
 		var err error
 		if at, err = s.ix.locate(ledger.HashText(key), 0); err != nil {
@@ -157,10 +159,10 @@ func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, co
 	}
 	if at == unknown {
 		s.strangers++
-		withdraws = key != "" && slices.Contains(consents, owlatsync.No) && s.returns(ledger.MemoryHash(key))
+		withdraws = key != "" && asks && s.returns(ledger.MemoryHash(key))
 	} else {
 		twin = s.ix.saw(at)
-		withdraws = !twin && slices.Contains(consents, owlatsync.No) // of rows with one key the first speaks
+		withdraws = !twin && asks // of rows with one key the first speaks
 		if !twin && s.ix.mark(at).print != 0 {
 			s.Turned++
 			s.Spoilt(key)
@@ -173,7 +175,7 @@ func (s *Scan) sightInvalid(position owlatsync.Position, key, address string, co
 		if s.Later {
 			s.Tell.Meets(ledger.HashText(key))
 		}
-		return s.wait(&step.Row{Key: key, Position: position, Email: address, Consents: consents, Invalid: invalid})
+		return s.wait(&step.Row{Key: key, Position: position, Email: address, Consents: consents, Never: suppressed, Invalid: invalid})
 	}
 	decision := step.NewDecision(key, position, address, owlatsync.Invalid, invalid)
 	decision.Twin = twin
@@ -247,10 +249,10 @@ func (s *Scan) Raised(d *step.Row) {
 	}
 }
 
-// twin takes in a row whose key an earlier row has, which is at a position of the index. If the two may consent to different topics,
+// twin takes in a row whose key an earlier row has, which is at a position of the index. If the two may say different things,
 // the row waits: the plan compares them.
 func (s *Scan) twin(d *step.Row, at int) error {
-	if !s.Policies.Asks() {
+	if !s.Policies.Asks() && !s.Policies.Suppressed {
 		decision := step.NewDecision(d.Key, d.Position, d.Email, owlatsync.Duplicate, ReasonSameKey(s.placeAt(at)))
 		decision.Twin = true
 		s.End(decision)

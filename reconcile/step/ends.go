@@ -9,7 +9,13 @@ import (
 // exists: then the refused create and a read come first, an update may follow, and Met says what comes last.
 func (s *Step) Ends() (least, most owlatsync.Ends) {
 	least = owlatsync.Ends{Requests: s.Requests(), Added: added(s.Changes), Events: len(s.Due())}
-	if most = least; !s.MayExist {
+	if most = least; s.OptsOut() {
+		most.Requests++ // Owlat answers alike for a contact that is on no topic and for one that was merged: it is looked at
+	}
+	if s.Seeks && s.Met != nil {
+		most.Requests += len(s.Met.Changes) + 2 // if it is found: the update of its fields, and the look
+	}
+	if !s.MayExist {
 		return least, most
 	}
 	met := owlatsync.Ends{Requests: 2}

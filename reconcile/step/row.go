@@ -23,6 +23,8 @@ type Row struct {
 	Invalid string `json:"invalid,omitempty"`
 	// Twin says that an earlier row of the source has the key.
 	Twin bool `json:"twin,omitempty"`
+	// Never says that no mail may ever go to the person.
+	Never bool `json:"never,omitempty"`
 	// Own says that the row stays valid when its reader reads the next one.
 	Own bool `json:"-"`
 }

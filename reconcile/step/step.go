@@ -43,6 +43,8 @@ type Step struct {
 	Events   []ledger.EventMark `json:"events,omitempty"`    // as they should be once the contact is in step
 	Messages []Message          `json:"messages,omitempty"`  // of the events that are due
 	Skipped  int                `json:"skipped,omitempty"`   // memberships left alone on purpose
+	Never    bool               `json:"never,omitempty"`     // no mail may go to the person, and Owlat was not told so yet
+	Seeks    bool               `json:"seeks,omitempty"`     // of Never: a contact with the row's address is looked for
 	New      bool               `json:"new,omitempty"`       // the ledger has no entry for the row
 	OldKey   string             `json:"old_key,omitempty"`   // the key under which the ledger knows the row; empty: the same
 	Only     bool               `json:"only,omitempty"`      // the row is not applied: only the consents that it withdraws are
@@ -89,6 +91,9 @@ func (s *Step) PhaseOf() Phase {
 		return Withdraw
 	}
 	p := Settle
+	if s.Seeks {
+		p = Withdraw
+	}
 	if s.Pending() > 0 {
 		p = Update
 	}
@@ -98,7 +103,7 @@ func (s *Step) PhaseOf() Phase {
 			return Create
 		case owlatsync.RenameContact:
 			return Rename
-		case owlatsync.RemoveTopic:
+		case owlatsync.RemoveTopic, owlatsync.OptOut:
 			if p == Settle {
 				p = Withdraw
 			}
@@ -109,14 +114,17 @@ func (s *Step) PhaseOf() Phase {
 	return p
 }
 
-// WithdrawsEarly reports whether the step takes the contact off topics before its turn: consents that a row withdraws do not wait
+// WithdrawsEarly reports whether the step takes the contact off topics, or opts it out of everything, before its turn: consents that a row withdraws do not wait
 // for anything else.
 func (s *Step) WithdrawsEarly() bool {
-	return (s.Phase == Rename || s.Phase == Update) && s.changes(owlatsync.RemoveTopic)
+	return (s.Phase == Rename || s.Phase == Update) && s.changes(owlatsync.RemoveTopic, owlatsync.OptOut)
 }
 
 // Leaves reports whether the contact leaves a topic or is deleted.
 func (s *Step) Leaves() bool { return s.changes(owlatsync.RemoveTopic, owlatsync.DeleteContact) }
+
+// OptsOut reports whether the contact is opted out of everything.
+func (s *Step) OptsOut() bool { return s.changes(owlatsync.OptOut) }
 
 // Deletes reports whether the contact is deleted.
 func (s *Step) Deletes() bool { return s.changes(owlatsync.DeleteContact) }
@@ -133,6 +141,9 @@ func (s *Step) changes(kinds ...owlatsync.ChangeKind) bool {
 func (s *Step) Requests() int {
 	n, created, fields := s.Pending(), false, false
 	if s.looks() {
+		n++
+	}
+	if s.Seeks {
 		n++
 	}
 	for _, c := range s.Changes {

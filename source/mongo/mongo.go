@@ -107,7 +107,7 @@ func newRecords(c *mongo.Collection, filter bson.D, m source.Mapping) (*records,
 		}
 		return nil
 	}
-	err := errors.Join(add(true, m.Key...), add(true, m.Email), add(false, m.FullName), add(false, m.Fields[:]...), add(false, m.Topics...))
+	err := errors.Join(add(true, m.Key...), add(true, m.Email), add(false, m.FullName, m.Suppressed), add(false, m.Fields[:]...), add(false, m.Topics...))
 	for _, p := range m.Properties {
 		err = errors.Join(err, add(false, p.Column))
 	}

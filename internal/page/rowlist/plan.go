@@ -42,7 +42,7 @@ type Step struct {
 // kinds are the kinds of changes in the order in which people look for them.
 var kinds = []Choice{
 	{string(owlatsync.CreateContact), "creates a contact"}, {string(owlatsync.AdoptContact), "takes over a contact that is in Owlat already"}, {string(owlatsync.RenameContact), "changes an address"},
-	{string(owlatsync.SetField), "changes a name"}, {string(owlatsync.AddTopic), "puts on a topic"}, {string(owlatsync.RemoveTopic), "takes off a topic"},
+	{string(owlatsync.SetField), "changes a name"}, {string(owlatsync.AddTopic), "puts on a topic"}, {string(owlatsync.RemoveTopic), "takes off a topic"}, {string(owlatsync.OptOut), "opts out of everything"},
 	{string(owlatsync.DeleteContact), "deletes a contact"}, {string(kept.Events), "sends an event"},
 }
 

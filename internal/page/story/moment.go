@@ -161,7 +161,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		add(o.Written, WriteBack, 0, "That the person left "+name+" was written into a source.", "")
 	}
 	if t.Barred != nil {
-		add(t.Barred.At, Owlat, 0, "Since then no mail may go to the address: it "+string(t.Barred.Reason)+".", "")
+		add(t.Barred.At, Owlat, 0, "Since then no mail may go to the address: "+why(*t.Barred)+".", "")
 	}
 	for _, m := range ledger.OfEvents(e.Events) {
 		if m.State == ledger.EventDue || m.State == ledger.EventAwaited {
@@ -185,4 +185,15 @@ func capital(text string) string {
 		return text
 	}
 	return string(text[0]-'a'+'A') + text[1:]
+}
+
+// why says why no mail may go to an address.
+func why(s ledger.Suppression) string {
+	switch s.Reason {
+	case ledger.NeverMail:
+		return "its row said so"
+	case ledger.Listed:
+		return "a list said so"
+	}
+	return "it " + string(s.Reason)
 }

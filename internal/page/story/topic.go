@@ -23,6 +23,9 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 	case ledger.MemberLeaving:
 		return Verdict{Waiting, "A removal was sent, and its answer is not known.", m.At, "The next run sees to it."}
 	case ledger.MemberOut:
+		if t.Barred != nil && t.Barred.Reason.Asked() {
+			return Verdict{Tone: Off, Says: "Not on it, because no mail may go to the person.", At: m.At}
+		}
 		if topic != nil && topic.When != "" {
 			return Verdict{Off, fmt.Sprintf("Not on it, because the row's column %q says no.", topic.When), m.At, "A run puts them on it when the column goes from no to yes."}
 		}

@@ -105,7 +105,14 @@ func barrier(t *explain.Tale) (v Verdict, stopped bool) {
 
 // Suppressed says that no mail may go to an address.
 func Suppressed(s ledger.Suppression) Verdict {
-	if s.Reason == ledger.Complained {
+	switch s.Reason {
+	case ledger.NeverMail:
+		return Verdict{Off, "A row of the source says that no mail may go to the person, so no run puts them on a topic or sends an event for them. " + owlatTold(s), s.At,
+			"Only the person can take that back in Owlat. If the row was wrong, lift the suppression, and put them on a topic by hand."}
+	case ledger.Listed:
+		return Verdict{Off, "Somebody handed in a list of people to whom no mail may go, so no run puts them on a topic or sends an event for them. " + owlatTold(s), s.At,
+			"Only the person can take that back in Owlat. If the list was wrong, lift the suppression, and put them on a topic by hand."}
+	case ledger.Complained:
 		return Verdict{Off, "The person marked a mail as spam, so no run puts the address on a topic or sends an event for it.", s.At, "Lift the suppression only if the person asked for mail anew."}
 	}
 	return Verdict{Off, "A mail to the address came back for good, so no run puts it on a topic or sends an event for it.", s.At, "If the mailbox works again, lift the suppression."}
@@ -194,4 +201,12 @@ func Worst(all []Verdict) (worst int) {
 		}
 	}
 	return worst
+}
+
+// owlatTold says whether Owlat knows of a suppression.
+func owlatTold(s ledger.Suppression) string {
+	if s.Told.IsZero() {
+		return "Owlat itself was not told."
+	}
+	return "Owlat has opted them out of everything."
 }

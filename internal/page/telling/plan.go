@@ -26,6 +26,8 @@ func kind(d reconcile.Decision) string {
 		return "Contacts that would be put on topics"
 	case owlatsync.RemoveTopic:
 		return "Contacts that would be taken off topics"
+	case owlatsync.OptOut:
+		return "Contacts that would be opted out of everything"
 	case owlatsync.DeleteContact:
 		return "Contacts that would be deleted"
 	}
@@ -61,6 +63,8 @@ func Changes(d reconcile.Decision, values bool, fed Topic) string {
 			parts = append(parts, "put on topic "+topic(c.Topic, fed))
 		case owlatsync.RemoveTopic:
 			parts = append(parts, "take off topic "+topic(c.Topic, fed))
+		case owlatsync.OptOut:
+			parts = append(parts, "opt out of everything, for good")
 		case owlatsync.DeleteContact:
 			parts = append(parts, "delete the contact")
 		}

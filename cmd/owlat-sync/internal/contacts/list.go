@@ -15,6 +15,7 @@ import (
 	"owlatsync/internal/problem"
 	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
+	"owlatsync/owlat"
 )
 
 const fromFileLong = `With --from, the contacts are those of a file: a CSV or NDJSON file with a column of addresses, or a
@@ -144,10 +145,21 @@ func (l *listFlags) run(a *program.App, cmd *cobra.Command, job list.Job) (err e
 		return setup.OpenOutside(cmd.Context(), a.Opener(), cfg, cmd.CommandPath(), true)
 	}
 	t := &listTale{App: a, flags: l, job: job, people: people, open: open, advise: func(err error) error { return aboutTopic(setup.Advise(err, cfg.Owlat)) }}
+	return l.tell(cmd, t, client)
+}
+
+// tell does the job of a list, or only says what it would do.
+func (l *listFlags) tell(cmd *cobra.Command, t *listTale, client *owlat.Client) error {
 	if !l.dryRun {
 		return t.work(cmd.Context(), client)
 	}
-	render.ListPlan(t.To(), l.file, job, people, client.Estimate(len(people.Entries)))
+	if t.survey != nil {
+		if err := t.survey(cmd.Context(), nil); err != nil {
+			return err
+		}
+	}
+	render.ListPlan(t.To(), l.file, t.job, t.people, client.Estimate(t.requests(len(t.people.Entries))))
+	t.tellMore()
 	t.refuse()
 	if t.shown > 0 {
 		return problem.Told(exitcode.FailedRows)

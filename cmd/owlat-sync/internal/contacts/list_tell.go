@@ -30,8 +30,12 @@ type listTale struct {
 	failed  *listfile.File                 // nil: none
 	open    func() (*setup.Outside, error) // opens what sends
 	advise  func(error) error
-	begun   bool // it was agreed to
-	shown   int  // failures
+	survey  func(context.Context, *list.Journal) error // finds out what is to be told of the plan; nil: nothing
+	takes   func() int                                 // requests of the key's budget; nil: one for each
+	more    func()                                     // tells more of the plan; nil: nothing
+	done    func(context.Context, list.Sums)           // is told how it ended; nil: nobody is
+	begun   bool                                       // it was agreed to
+	shown   int                                        // failures
 }
 
 // listColumns is the header of the list of failures.
@@ -55,9 +59,17 @@ func (t *listTale) work(ctx context.Context, client *owlat.Client) (err error) {
 	}
 	before := t.journal.Before(t.people.Entries)
 	sums := list.Sums{Before: before}
+	if t.survey != nil {
+		if err = t.survey(ctx, t.journal); err != nil {
+			return errors.Join(err, t.journal.Close(t.journal.Continued()))
+		}
+	}
 	if err = t.agree(ctx, client, len(t.people.Entries)-before); err == nil {
 		sums, err = t.send(ctx, len(t.people.Entries)-before)
 		render.ListSums(t.To(), t.job, t.people, sums)
+		if t.done != nil {
+			t.done(ctx, sums)
+		}
 	}
 	unfinished := err != nil || sums.Failed > 0
 	kept := unfinished && (t.journal.Continued() || len(sums.Outcomes) > 0 || sums.Failed > 0) && t.journal != nil
@@ -86,7 +98,8 @@ func journalOf(from string) string {
 
 // agree says what the job will do, and asks whether it may begin.
 func (t *listTale) agree(ctx context.Context, client *owlat.Client, left int) error {
-	render.ListPlan(t.To(), t.flags.file, t.job, t.people, client.Estimate(left))
+	render.ListPlan(t.To(), t.flags.file, t.job, t.people, client.Estimate(t.requests(left)))
+	t.tellMore()
 	if done := len(t.people.Entries) - left; done > 0 {
 		t.Tell("  done by the run that began at %s: %d; left: %d\n", t.journal.Began().Format(time.DateTime), done, left)
 	}
@@ -120,7 +133,7 @@ func (t *listTale) send(ctx context.Context, left int) (_ list.Sums, err error) 
 	pace.client = client
 	display := t.StartDisplay(t.job.Name, true, pace)
 	defer display.Stop()
-	display.Observe(progress.Planned{Summary: owlatsync.Summary{Requests: left, Duration: client.Estimate(left)}})
+	display.Observe(progress.Planned{Summary: owlatsync.Summary{Requests: left, Duration: client.Estimate(t.requests(left))}})
 	stop := t.NewSoftStop()
 	stop.Arm()
 	defer stop.Disarm()
@@ -135,6 +148,21 @@ func (t *listTale) send(ctx context.Context, left int) (_ list.Sums, err error) 
 		}
 		display.Observe(v)
 	})
+}
+
+// requests returns how many requests of the key's budget the job takes at most for so many contacts.
+func (t *listTale) requests(left int) int {
+	if t.takes == nil {
+		return left
+	}
+	return t.takes()
+}
+
+// tellMore tells what else is to be said of the plan.
+func (t *listTale) tellMore() {
+	if t.more != nil {
+		t.more()
+	}
 }
 
 // refuse tells the lines that cannot be sent.

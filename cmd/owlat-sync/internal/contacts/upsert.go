@@ -1,4 +1,4 @@
-// Package contacts has the commands for single contacts and for lists of them, which need no sync and no ledger.
+// Package contacts has the commands for single contacts and for lists of them, which need no sync.
 package contacts
 
 import (

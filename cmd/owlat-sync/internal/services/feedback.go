@@ -18,6 +18,7 @@ import (
 	"owlatsync/internal/setup"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/bar"
 )
 
 // feedbackFlags say which feedback to list.
@@ -136,6 +137,10 @@ func newFeedbackLiftCmd(a *program.App) *cobra.Command {
 next run that finds a reason to, such as a new consent, sends it. Owlat has a block list of its own,
 which this does not touch.
 
+A row or a list that said that no mail may go to the person is overruled likewise, but nothing is sent: Owlat keeps them
+opted out of everything until they come back by themselves, or "owlat-sync topic add" puts them on a topic. A row that still
+says so suppresses them again as soon as it changes.
+
 Somebody who complained must have asked for your mail anew: you are asked whether that is so.`,
 		Example: `  owlat-sync feedback lift ada@example.com`,
 		Args:    program.NeedArgs(1, 1, "one address"),
@@ -164,7 +169,7 @@ func lift(ctx context.Context, a *program.App, address string) error {
 				return err
 			}
 		}
-		was, err := l.Lift(ctx, address)
+		was, err := bar.Lift(ctx, l, address)
 		if was && err == nil {
 			a.Note(ctx, l, ledger.AuditLine{What: ledger.DeedLiftSuppression})
 		}

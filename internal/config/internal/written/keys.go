@@ -82,6 +82,7 @@ type Sync struct {
 	Key            shape.Columns `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
 	Fields         Fields        `json:"fields" jsonschema_description:"Which column holds which field."`
 	Topics         []Topic       `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
+	Suppressed     Never         `json:"suppressed,omitempty" jsonschema_description:"Column that says to whom no mail may ever go: a yes opts the person out of everything in Owlat, before anything else of the run and for good, whatever else the row says. Nothing takes that back but the person. A section with column, yes and no lists other values than the usual ones. It needs the unsubscribe secret; without it the contact only leaves the topics of this sync."`
 	Nulls          string        `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
 	Duplicates     Duplicates    `json:"duplicates,omitempty" jsonschema_description:"What counts when several rows have one address, or one key. One row wins: the one whose contact it is, else the first in the source, so that ORDER BY in the query chooses."`
 	OnMissing      string        `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards. A delete comes last, or right before the row that needs the address."`
@@ -151,12 +152,20 @@ type Topic struct {
 	Existing string      `json:"existing,omitempty" jsonschema:"enum=skip,enum=add,default=skip" jsonschema_description:"What to do with contacts that were in Owlat before this sync, or before this topic was added to the file: skip leaves them as they are, add puts those whose row consents on the topic, even if they unsubscribed from it earlier."`
 }
 
+// Suppressed is the long form of the key suppressed of a sync.
+type Suppressed struct {
+	Column string      `json:"column" jsonschema_description:"Column of the query: a boolean, 0 or 1, or a word such as yes or no."`
+	Yes    shape.Words `json:"yes,omitempty" jsonschema_description:"Values of the column that mean yes, in place of the usual ones: texts in any letter case, or numbers. A row whose value is neither yes nor no is invalid."`
+	No     shape.Words `json:"no,omitempty" jsonschema_description:"Values of the column that mean no, in place of the usual ones. NULL and an empty text always mean no."`
+}
+
 // Guards is the section guards of a sync.
 type Guards struct {
 	Removals    Limit  `json:"removals,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would leave a topic or be deleted, if they are also more than \"share\" of the rows that the ledger knows. allow: never."`
 	Updates     Limit  `json:"updates,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would change, if they are also more than \"share\" of the rows that the ledger knows, as after two columns were swapped. allow: never."`
 	Creates     Limit  `json:"creates,omitempty" jsonschema_description:"Holds a run, after the first one, that would create more contacts than \"rows\", if they are also more than \"share\" of the rows that the ledger knows, as after a query lost its WHERE. allow: never."`
 	TopicAdds   Limit  `json:"topic_adds,omitempty" jsonschema_description:"Holds a run, after the first one, in which more rows than \"rows\" would be put on a topic, if they are also more than \"share\" of the rows that the ledger knows, as after a topic was added with existing: add. allow: never."`
+	OptOuts     Limit  `json:"opt_outs,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would be opted out of everything for good, if they are also more than \"share\" of the rows that the ledger knows, as after suppressed names a wrong column. allow: never."`
 	EmptySource string `json:"empty_source,omitempty" jsonschema:"enum=hold,enum=allow,default=hold" jsonschema_description:"Whether to hold a run whose source has no rows although the ledger knows some."`
 	FirstRun    string `json:"first_run,omitempty" jsonschema:"enum=ask,enum=allow,default=ask" jsonschema_description:"Whether the first run, which fires automations for every new contact, asks before it writes (or needs --yes)."`
 }
@@ -207,6 +216,16 @@ func (Limit) JSONSchema() *jsonschema.Schema {
 	limit := shape.Reflector().Reflect(&Limits{})
 	limit.Version = ""
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string", Enum: []any{Allow}}, limit}}
+}
+
+// Never is the column that says to whom no mail may ever go, or a section about it.
+type Never struct{}
+
+// JSONSchema describes the values that the file may have.
+func (Never) JSONSchema() *jsonschema.Schema {
+	long := shape.Reflector().Reflect(&Suppressed{})
+	long.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
 }
 
 // Schema returns the JSON Schema of the configuration file.

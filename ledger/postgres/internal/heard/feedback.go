@@ -189,7 +189,7 @@ func follow(t pgrow.Tx, fresh []told) error {
 	if err := Leave(t, optOuts); err != nil {
 		return err
 	}
-	if err := suppress(t, suppressions); err != nil {
+	if err := Suppress(t, suppressions); err != nil {
 		return err
 	}
 	if err := keepTies(t, ties); err != nil {

@@ -22,12 +22,14 @@ const (
 	insertOptOuts = `INSERT INTO @opt_outs AS o (deployment, contact_id, topic, at, written, since)
 		SELECT $1, x.* FROM unnest($2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[]) AS x (contact_id, topic, at, written, since)`
 
-	insertSuppressions = `INSERT INTO @suppressions AS s (deployment, email, reason, at)
-		SELECT $1, x.* FROM unnest($2::bytea[], $3::text[], $4::bigint[]) AS x (email, reason, at)`
-	// upsertSuppressions is ledger.Suppression.Outweighs.
+	insertSuppressions = `INSERT INTO @suppressions AS s (deployment, email, reason, at, sent, told)
+		SELECT $1, x.* FROM unnest($2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[]) AS x (email, reason, at, sent, told)`
+	// upsertSuppressions is ledger.Suppression.With.
 	upsertSuppressions = insertSuppressions + `
-		ON CONFLICT (deployment, email) DO UPDATE SET reason = excluded.reason, at = excluded.at
-		WHERE (excluded.reason = 'complained', excluded.at) > (s.reason = 'complained', s.at)`
+		ON CONFLICT (deployment, email) DO UPDATE SET (reason, at) = (SELECT CASE WHEN heavier THEN excluded.reason ELSE s.reason END,
+			CASE WHEN heavier THEN excluded.at ELSE s.at END FROM (SELECT (excluded.reason = 'complained', excluded.reason <> 'bounced', excluded.at)
+			> (s.reason = 'complained', s.reason <> 'bounced', s.at) AS heavier) AS h),
+		sent = greatest(s.sent, excluded.sent), told = greatest(s.told, excluded.told)`
 
 	upsertKnown = `INSERT INTO @known AS k (deployment, email, contact, at)
 		SELECT $1, x.* FROM unnest($2::bytea[], $3::bytea[], $4::bigint[]) AS x (email, contact, at)
@@ -82,15 +84,16 @@ func micros(t time.Time) *int64 {
 	return new(t.UnixMicro())
 }
 
-// suppress keeps suppressions, unless some are known that outweigh them.
-func suppress(t pgrow.Tx, suppressions []ledger.Suppression) error {
-	heaviest := make(map[string]ledger.Suppression, len(suppressions))
+// Suppress keeps suppressions, together with those that are known. It fails if one is incomplete.
+func Suppress(t pgrow.Tx, suppressions []ledger.Suppression) error {
+	together := make(map[string]ledger.Suppression, len(suppressions))
 	for _, s := range suppressions {
-		if s.Outweighs(heaviest[s.Email]) {
-			heaviest[s.Email] = s
+		if err := s.Check(); err != nil {
+			return err
 		}
+		together[s.Email] = s.With(together[s.Email])
 	}
-	return putSuppressions(t, upsertSuppressions, slices.Collect(maps.Values(heaviest)))
+	return putSuppressions(t, upsertSuppressions, slices.Collect(maps.Values(together)))
 }
 
 // AddSuppressions adds suppressions. It fails if there is one of the same address.
@@ -106,10 +109,12 @@ func putSuppressions(t pgrow.Tx, statement string, suppressions []ledger.Suppres
 	var emails [][]byte
 	var reasons []string
 	var at []int64
+	var sent, told []*int64
 	for _, s := range suppressions {
 		emails, reasons, at = append(emails, []byte(s.Email)), append(reasons, string(s.Reason)), append(at, s.At.UnixMicro())
+		sent, told = append(sent, micros(s.Sent)), append(told, micros(s.Told))
 	}
-	_, err := t.Change(statement, emails, reasons, at)
+	_, err := t.Change(statement, emails, reasons, at, sent, told)
 	return err
 }
 
@@ -145,13 +150,13 @@ func ScanOptOut(rows pgx.Rows) (o ledger.OptOut, err error) {
 }
 
 // SuppressionColumns are the columns that ScanSuppression reads.
-const SuppressionColumns = "email, reason, at"
+const SuppressionColumns = "email, reason, at, sent, told"
 
 // ScanSuppression reads a suppression.
 func ScanSuppression(rows pgx.Rows) (s ledger.Suppression, err error) {
-	var at pgrow.Moment
-	err = rows.Scan(&s.Email, &s.Reason, &at)
-	s.At = at.Time
+	var at, sent, told pgrow.Moment
+	err = rows.Scan(&s.Email, &s.Reason, &at, &sent, &told)
+	s.At, s.Sent, s.Told = at.Time, sent.Time, told.Time
 	return s, err
 }
 
@@ -195,7 +200,7 @@ func OptOuts(ctx context.Context, read pgrow.Read, secret []byte, contactIDs []s
 	return found, err
 }
 
-// Suppressions returns the suppressions of the addresses, also those of forgotten persons under the secret.
+// Suppressions returns the suppressions of the addresses and contacts, also those of forgotten persons under the secret.
 func Suppressions(ctx context.Context, read pgrow.Read, secret []byte, addresses []string) (map[string]ledger.Suppression, error) {
 	found := make(map[string]ledger.Suppression)
 	if len(addresses) == 0 {
@@ -205,8 +210,8 @@ func Suppressions(ctx context.Context, read pgrow.Read, secret []byte, addresses
 	err := read(ctx, "SELECT "+SuppressionColumns+" FROM @suppressions WHERE deployment = $1 AND email = ANY ($2::bytea[])", []any{keysOf(emails)}, func(rows pgx.Rows) error {
 		s, err := ScanSuppression(rows)
 		s.Email = emails[s.Email]
-		if s.Outweighs(found[s.Email]) {
-			found[s.Email] = s
+		if err == nil {
+			found[s.Email] = s.With(found[s.Email])
 		}
 		return err
 	})
@@ -300,7 +305,7 @@ func Erase(t pgrow.Tx, p *person.Person, secret []byte) error {
 	if err := hashOptOuts(t, p.Contacts, secret); err != nil {
 		return err
 	}
-	return hashSuppressions(t, p.Addresses, secret)
+	return hashSuppressions(t, slices.Concat(p.Addresses, p.Contacts), secret)
 }
 
 // hashOptOuts keeps the opt-outs of contacts under their hashed names alone.
@@ -318,10 +323,10 @@ func hashOptOuts(t pgrow.Tx, contacts []string, secret []byte) error {
 	return Leave(t, left)
 }
 
-// hashSuppressions keeps the suppressions of addresses under their hashed names alone.
-func hashSuppressions(t pgrow.Tx, addresses []string, secret []byte) error {
+// hashSuppressions keeps the suppressions of addresses and contacts under their hashed names alone.
+func hashSuppressions(t pgrow.Tx, names []string, secret []byte) error {
 	var kept []ledger.Suppression
-	err := t.Find("DELETE FROM @suppressions WHERE deployment = $1 AND email = ANY ($2::bytea[]) RETURNING "+SuppressionColumns, []any{pgrow.Bytes(addresses)}, func(rows pgx.Rows) error {
+	err := t.Find("DELETE FROM @suppressions WHERE deployment = $1 AND email = ANY ($2::bytea[]) RETURNING "+SuppressionColumns, []any{pgrow.Bytes(names)}, func(rows pgx.Rows) error {
 		s, err := ScanSuppression(rows)
 		s.Email = ledger.HashSuppressed(secret, s.Email)
 		kept = append(kept, s)
@@ -330,5 +335,5 @@ func hashSuppressions(t pgrow.Tx, addresses []string, secret []byte) error {
 	if err != nil {
 		return err
 	}
-	return suppress(t, kept)
+	return Suppress(t, kept)
 }

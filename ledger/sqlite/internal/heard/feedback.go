@@ -61,7 +61,7 @@ func Take(t dbfile.Tx, news *ledger.News) (id int64, isNew bool, err error) {
 		}
 	}
 	for _, s := range news.Suppressions {
-		if err := t.Exec(upsertSuppression, s.Email, string(s.Reason), s.At.UnixMicro()); err != nil {
+		if err := Suppress(t, s); err != nil {
 			return 0, false, err
 		}
 	}

@@ -20,17 +20,31 @@ const (
 		written = nullif(max(coalesce(written, 0), coalesce(excluded.written, 0)), 0)`
 	hashOptOuts = "INSERT INTO opt_outs (contact_id, topic, at, written, since) SELECT ?2, topic, at, written, since FROM opt_outs WHERE contact_id = ?1" + laterOptOut
 
-	insertSuppression = "INSERT INTO suppressions (email, reason, at) VALUES (?1, ?2, ?3)"
-	// heavierSuppression is ledger.Suppression.Outweighs.
-	heavierSuppression = ` ON CONFLICT (email) DO UPDATE SET reason = excluded.reason, at = excluded.at
-		WHERE (excluded.reason = 'complained', excluded.at) > (reason = 'complained', at)`
-	upsertSuppression = insertSuppression + heavierSuppression
-	hashSuppression   = "INSERT INTO suppressions (email, reason, at) SELECT ?2, reason, at FROM suppressions WHERE email = ?1" + heavierSuppression
+	insertSuppression = "INSERT INTO suppressions (email, reason, at, sent, told) VALUES (?1, ?2, ?3, ?4, ?5)"
+	// bothSuppressions is ledger.Suppression.With.
+	bothSuppressions = ` ON CONFLICT (email) DO UPDATE SET (reason, at) = (SELECT iif(heavier, excluded.reason, reason), iif(heavier, excluded.at, at) FROM (SELECT
+			(iif(excluded.reason = 'complained', 2, excluded.reason <> 'bounced'), excluded.at) > (iif(reason = 'complained', 2, reason <> 'bounced'), at) AS heavier)),
+		sent = nullif(max(coalesce(sent, 0), coalesce(excluded.sent, 0)), 0), told = nullif(max(coalesce(told, 0), coalesce(excluded.told, 0)), 0)`
+	upsertSuppression = insertSuppression + bothSuppressions
+	hashSuppression   = "INSERT INTO suppressions (email, reason, at, sent, told) SELECT ?2, reason, at, sent, told FROM suppressions WHERE email = ?1" + bothSuppressions
 )
 
 // Leave keeps an opt-out, unless a later one is known.
 func Leave(t dbfile.Tx, o ledger.OptOut) error {
 	return t.Exec(insertOptOut+laterOptOut, o.ContactID, o.Topic, o.At.UnixMicro(), entry.TimeOrNull(o.Written), entry.TimeOrNull(o.Since))
+}
+
+// LeaveAll keeps opt-outs as Leave does. It fails for one that is incomplete.
+func LeaveAll(t dbfile.Tx, optOuts []ledger.OptOut) error {
+	for _, o := range optOuts {
+		if err := o.Check(); err != nil {
+			return err
+		}
+		if err := Leave(t, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // AddOptOut adds an opt-out to an empty ledger. It fails if there is one of the same contact and topic.
@@ -40,7 +54,24 @@ func AddOptOut(t dbfile.Tx, o ledger.OptOut) error {
 
 // AddSuppression adds a suppression to an empty ledger. It fails if there is one of the same address.
 func AddSuppression(t dbfile.Tx, s ledger.Suppression) error {
-	return t.Exec(insertSuppression, s.Email, string(s.Reason), s.At.UnixMicro())
+	return putSuppression(t, insertSuppression, s)
+}
+
+// Suppress keeps suppressions, together with those that are known. It fails for one that is incomplete.
+func Suppress(t dbfile.Tx, suppressions ...ledger.Suppression) error {
+	for _, s := range suppressions {
+		if err := s.Check(); err != nil {
+			return err
+		}
+		if err := putSuppression(t, upsertSuppression, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func putSuppression(t dbfile.Tx, statement string, s ledger.Suppression) error {
+	return t.Exec(statement, s.Email, string(s.Reason), s.At.UnixMicro(), entry.TimeOrNull(s.Sent), entry.TimeOrNull(s.Told))
 }
 
 // OptOutColumns are the columns that ScanOptOut reads.
@@ -55,13 +86,13 @@ func ScanOptOut(rows *sql.Rows) (o ledger.OptOut, err error) {
 }
 
 // SuppressionColumns are the columns that ScanSuppression reads.
-const SuppressionColumns = "email, reason, at"
+const SuppressionColumns = "email, reason, at, sent, told"
 
 // ScanSuppression reads a suppression.
 func ScanSuppression(rows *sql.Rows) (s ledger.Suppression, err error) {
-	var at sql.NullInt64
-	err = rows.Scan(&s.Email, &s.Reason, &at)
-	s.At = entry.TimeOf(at)
+	var at, sent, told sql.NullInt64
+	err = rows.Scan(&s.Email, &s.Reason, &at, &sent, &told)
+	s.At, s.Sent, s.Told = entry.TimeOf(at), entry.TimeOf(sent), entry.TimeOf(told)
 	return s, err
 }
 
@@ -128,7 +159,7 @@ func OptOuts(ctx context.Context, file *dbfile.File, secret func(context.Context
 	return found, err
 }
 
-// Suppressions returns the suppressions of the addresses, also those of forgotten persons under the secret.
+// Suppressions returns the suppressions of the addresses and contacts, also those of forgotten persons under the secret.
 func Suppressions(ctx context.Context, file *dbfile.File, secret func(context.Context) ([]byte, error), addresses []string) (map[string]ledger.Suppression, error) {
 	found := make(map[string]ledger.Suppression)
 	if len(addresses) == 0 {
@@ -145,8 +176,8 @@ func Suppressions(ctx context.Context, file *dbfile.File, secret func(context.Co
 	err = each(ctx, file, "SELECT "+SuppressionColumns+" FROM suppressions WHERE email", slices.Collect(maps.Keys(emails)), func(rows *sql.Rows) error {
 		s, err := ScanSuppression(rows)
 		s.Email = emails[s.Email]
-		if s.Outweighs(found[s.Email]) {
-			found[s.Email] = s
+		if err == nil {
+			found[s.Email] = s.With(found[s.Email])
 		}
 		return err
 	})
@@ -250,8 +281,11 @@ func Erase(t dbfile.Tx, p *person.Person, secret []byte) error {
 			statement{"DELETE FROM opt_outs WHERE contact_id = ?1", []any{id}}, statement{"DELETE FROM known WHERE contact = ?1", []any{id}})
 	}
 	for _, address := range p.Addresses {
-		statements = append(statements, statement{hashSuppression, []any{address, ledger.HashSuppressed(secret, address)}},
-			statement{"DELETE FROM suppressions WHERE email = ?1", []any{address}}, statement{"DELETE FROM known WHERE email = ?1", []any{address}})
+		statements = append(statements, statement{"DELETE FROM known WHERE email = ?1", []any{address}})
+	}
+	for _, name := range slices.Concat(p.Addresses, p.Contacts) {
+		statements = append(statements, statement{hashSuppression, []any{name, ledger.HashSuppressed(secret, name)}},
+			statement{"DELETE FROM suppressions WHERE email = ?1", []any{name}})
 	}
 	for _, s := range statements {
 		if err := t.Exec(s.query, s.args...); err != nil {

@@ -1,0 +1,225 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/step"
+)
+
+// never sees to it that no mail goes to the person of a row that says so. The ledger suppresses the contact first: no sync puts it on a
+// topic from then on, whatever becomes of the rest.
+type never struct{ *row }
+
+// apply does what comes before everything else of the step.
+func (r never) apply(ctx context.Context) error {
+	if !r.s.Never {
+		return nil
+	}
+	if r.e.ContactID == "" {
+		if err := r.seek(ctx); err != nil || r.stranger {
+			return err
+		}
+	}
+	return r.optOut(ctx)
+}
+
+// seek looks for a contact with the row's address, and goes on with it.
+func (r never) seek(ctx context.Context) error {
+	doubt := r.e.Intent // of a create that may have taken effect
+	c, err := remote.Find(ctx, r.client, r.s.Row.Email)
+	switch {
+	case err == nil:
+		if doubt.Create.IsZero() {
+			r.e.Identity = ""
+		}
+		return creation{r.row}.found(ctx, *c, doubt)
+	case !remote.IsGone(err) && !errors.Is(err, owlat.ErrForbidden): // without contacts:read nothing can be looked up
+		return err
+	}
+	r.intendNot()
+	r.stranger = true
+	return nil
+}
+
+// optOut suppresses the contact, and opts it out of everything in Owlat if the step says so. A contact that was merged into another one
+// is opted out there. Repeating it changes nothing.
+func (r never) optOut(ctx context.Context) error {
+	if !r.s.Never {
+		return nil
+	}
+	if err := (barring{r.run}).suppress(ctx, bars(r.e, r.Ledger.Now())...); err != nil {
+		return err
+	}
+	if !r.s.OptsOut() {
+		return nil
+	}
+	for range 2 {
+		ended, err := r.send(ctx)
+		if err == nil && ended == 0 { // Owlat answers alike for a contact that was deleted in the dashboard or merged
+			if _, err = remote.Find(ctx, r.client, r.e.ContactID); errors.Is(err, owlat.ErrForbidden) {
+				err = nil
+			}
+		}
+		switch {
+		case err == nil:
+			return r.told(ctx)
+		case !remote.IsGone(err):
+			return err
+		}
+		if err := (heir{r.row}).follow(ctx); err != nil || r.gone {
+			return err
+		}
+	}
+	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryNeverMail, Reason: "the contact is gone, and so is the one into which it was merged; " +
+		"the next run looks again"}
+}
+
+// send sends the opt-out.
+func (r never) send(ctx context.Context) (ended int, err error) {
+	if err := r.flushFirst(ctx); err != nil {
+		return 0, err
+	}
+	err = r.call(ctx, once(func(ctx context.Context) error {
+		earliest, _, _ := r.owlatTime()
+		about := ledger.Suppression{Email: r.e.ContactID, Reason: ledger.NeverMail, At: r.Ledger.Now(), Sent: earliest}
+		return (barring{r.run}).suppress(ctx, about)
+	}), func(ctx context.Context) (err error) {
+		ended, err = r.Links.OptOut(ctx, r.client, r.e.ContactID)
+		return err
+	})
+	if errors.Is(err, remote.ErrUntold) || errors.Is(err, owlat.ErrNoUnsubscribeSecret) {
+		return 0, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryNeverMail, Err: err, Reason: refusal(err)}
+	}
+	return ended, err
+}
+
+// refusal says why a person is not opted out, and what to do.
+func refusal(err error) string {
+	why := "the unsubscribe secret cannot be used"
+	if refused, ok := errors.AsType[*owlat.PreferencesError](err); ok {
+		why = refused.Error()
+	}
+	return fmt.Sprintf("the person is not opted out of everything in Owlat yet, and nothing of ours puts them on a topic meanwhile: %s; `owlat-sync check` tells more", why)
+}
+
+// told records that Owlat has confirmed the opt-out.
+func (r never) told(ctx context.Context) error {
+	at := r.now()
+	if err := r.siblings(ctx, at); err != nil {
+		return err
+	}
+	if err := (barring{r.run}).suppress(ctx, ledger.Suppression{Email: r.e.ContactID, Reason: ledger.NeverMail, At: r.Ledger.Now(), Told: at}); err != nil {
+		return err
+	}
+	for i := range r.e.Memberships {
+		m := &r.e.Memberships[i]
+		m.Consent, m.State, m.At = false, ledger.MemberOut, at
+	}
+	r.e.Witness = time.Time{} // an opt-out moves what Owlat tells
+	dated(r).moved()
+	r.optedOut = true
+	r.event("opted out of everything", "no mail may go to the person")
+	r.Tell.Memberships(owlatsync.MembershipCounts{OptedOut: 1})
+	return nil
+}
+
+// print returns the fingerprint that stands for the row from now on.
+func (r never) print(ctx context.Context) (ledger.Fingerprint, error) {
+	if !r.s.Never || r.optedOut {
+		return r.s.Row.Fingerprint, nil
+	}
+	found, err := r.Ledger.Suppressions(ctx, []string{r.e.ContactID}) // before its turn Owlat may have been told
+	if err != nil {
+		return ledger.Fingerprint{}, r.readFailed(err)
+	}
+	if found[r.e.ContactID].Told.IsZero() {
+		return step.Untold(r.s.Row.Fingerprint), nil
+	}
+	return r.s.Row.Fingerprint, nil
+}
+
+// siblings notes for other rows with the contact that it is on none of their topics any more.
+func (r never) siblings(ctx context.Context, at time.Time) error {
+	sharers, err := r.Ledger.Sharers(ctx, []string{r.e.ContactID})
+	if err != nil {
+		return r.readFailed(err)
+	}
+	others := slices.DeleteFunc(sharers, func(h ledger.Holder) bool { return h.Sync == r.Sync && h.Entry.Key == r.e.Key })
+	left := consent.Ended(others, r.e.ContactID, at)
+	if err := r.Heard.NoteOptOuts(context.WithoutCancel(ctx), left...); err != nil {
+		return r.ledgerFailed(fmt.Errorf("note who is off topics: %w", err))
+	}
+	return nil
+}
+
+// inherit has the contact into which that of the row was merged suppressed as that one is by the user's own word.
+func (r never) inherit(ctx context.Context, contact string) error {
+	found, err := r.Ledger.Suppressions(ctx, []string{r.e.ContactID})
+	if err != nil {
+		return r.readFailed(err)
+	}
+	if was := found[r.e.ContactID]; was.Reason.Asked() {
+		return (barring{r.run}).suppress(ctx, ledger.Suppression{Email: contact, Reason: was.Reason, At: was.At})
+	}
+	return nil
+}
+
+// barred says why no mail may go to the contact or its address; empty: it may.
+func (r never) barred(ctx context.Context) (ledger.SuppressionReason, error) {
+	found, err := r.Ledger.Suppressions(ctx, []string{r.e.Email, r.e.ContactID})
+	if err != nil {
+		return "", r.readFailed(err)
+	}
+	return found[r.e.Email].With(found[r.e.ContactID]).Reason, nil
+}
+
+// bars returns what suppresses the contact of an entry, also under another address, and its address, also of another contact.
+func bars(e *ledger.Entry, now time.Time) (both []ledger.Suppression) {
+	if e.ContactID == "" {
+		return nil
+	}
+	for _, name := range []string{e.ContactID, e.Email} {
+		if name != "" {
+			both = append(both, ledger.Suppression{Email: name, Reason: ledger.NeverMail, At: now})
+		}
+	}
+	return both
+}
+
+// barring records to whom no mail may go.
+type barring struct{ *run }
+
+// suppress records suppressions. If that fails, it ends the run.
+func (a barring) suppress(ctx context.Context, suppressions ...ledger.Suppression) error {
+	if len(suppressions) == 0 {
+		return nil
+	}
+	if err := a.Heard.Suppress(context.WithoutCancel(ctx), suppressions...); err != nil {
+		return a.ledgerFailed(err)
+	}
+	return nil
+}
+
+// untold settles the entry of a row to whose person no mail may go, without telling Owlat, and returns what suppresses them.
+func untold(e *ledger.Entry, s *step.Step) []ledger.Suppression {
+	e.Events = s.Events
+	settled(e, step.Untold(s.Row.Fingerprint))
+	return bars(e, e.ChangedAt)
+}
+
+// leftOut returns why a row is skipped that needs no request.
+func leftOut(s *step.Step) ledger.Category {
+	if s.Never {
+		return ledger.CategoryNeverMail
+	}
+	return ledger.CategoryGone
+}
