@@ -64,6 +64,10 @@ func (l *Links) Read(ctx context.Context, client *owlat.Client, contactID string
 	if !l.Able() {
 		return nil, "", ErrUntold
 	}
+	client, err = l.lately(client)
+	if err != nil {
+		return nil, "", err
+	}
 	got, err := client.Preferences.Get(ctx, contactID) // no limit of Owlat's meets it, so that a 429 is a failure like any other
 	if err = l.judge(ctx, err); err != nil {
 		return nil, "", err
@@ -75,6 +79,16 @@ func (l *Links) Read(ctx context.Context, client *owlat.Client, contactID string
 	return members, owlatsync.LowerAddress(owlatsync.Trim(got.Email)), nil
 }
 
+// lately returns a client that sends nothing any more once the secret was refused, also what waits for its turn by then.
+func (l *Links) lately(client *owlat.Client) (*owlat.Client, error) {
+	return client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error {
+		if !l.Able() {
+			return ErrUntold
+		}
+		return nil
+	}))
+}
+
 // OptOut opts a contact out of everything, once, and returns how many memberships that ended: 0 also for a contact that was on no topic, was
 // deleted in the dashboard, or merged into another one. Its errors are those of Read.
 func (l *Links) OptOut(ctx context.Context, client *owlat.Client, contactID string) (ended int, err error) {
@@ -83,6 +97,9 @@ func (l *Links) OptOut(ctx context.Context, client *owlat.Client, contactID stri
 			return 0, fmt.Errorf("%w: %w", ErrUntold, refusal)
 		}
 		return 0, ErrUntold
+	}
+	if client, err = l.lately(client); err != nil {
+		return 0, err
 	}
 	got, err := client.Preferences.OptOut(ctx, contactID)
 	if err = l.judge(ctx, err); err != nil {
@@ -99,6 +116,10 @@ func (l *Links) judge(ctx context.Context, err error) error {
 		l.failed = 0
 		l.mu.Unlock()
 		return err
+	case errors.Is(err, ErrUntold): // it waited while another was refused
+		refusal := l.ended
+		l.mu.Unlock()
+		return fmt.Errorf("%w: %w", ErrUntold, refusal)
 	case ctx.Err() != nil, errors.Is(err, owlat.ErrInvalidInput):
 		l.mu.Unlock()
 		return err
