@@ -54,7 +54,8 @@ func TestPacksOfAnEarlierVersion(t *testing.T) {
 	put(t, k, "1")
 	stand("not told, and written to", l)
 	administer(t, dsn, "ALTER TABLE owlat_sync.packs DROP COLUMN live", "DROP TABLE owlat_sync.secrets",
-		"ALTER TABLE owlat_sync.opt_outs DROP COLUMN since", "DROP TABLE owlat_sync.rounds", "DELETE FROM owlat_sync.ledger_version WHERE version > 6")
+		"ALTER TABLE owlat_sync.opt_outs DROP COLUMN since", "DROP TABLE owlat_sync.rounds",
+		"ALTER TABLE owlat_sync.suppressions DROP COLUMN sent, DROP COLUMN told", "DELETE FROM owlat_sync.ledger_version WHERE version > 6")
 	stand("brought up to date", openLedger(t, openDatabase(t, dsn), ""))
 	packsTell(t, dsn)
 }
