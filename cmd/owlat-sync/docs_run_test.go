@@ -28,6 +28,9 @@ const givenConfig = `
 -- left.csv --
 email
 ada@example.com
+-- bounces.csv --
+email
+bounced@example.com
 -- given.yaml --
 syncs:
   users:
@@ -52,7 +55,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		"consent":         {installed, 1},
 		"guards":          {installed + "exec owlat-sync run\nsql app.db 'DELETE FROM users'\n! exec owlat-sync run\n", 3},
 		"explain":         {installed, 5},
-		"lists":           {installed, 2},
+		"lists":           {installed, 5},
 		"operations":      {installed, 18},
 		"troubleshooting": {installed, 4},
 	} {

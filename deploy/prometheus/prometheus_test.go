@@ -84,6 +84,9 @@ func scrape(t *testing.T) string {
 	if run.ID, err = lock.BeginRun(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
+	if err := lock.KeepRound(t.Context(), ledger.Round{Began: now, Ended: now}); err != nil {
+		t.Fatal(err)
+	}
 	run.Status, run.Finished = ledger.StatusOK, now
 	if err := errors.Join(lock.EndRun(t.Context(), ledger.Ending{Run: run}), lock.Release()); err != nil {
 		t.Fatal(err)
