@@ -110,7 +110,7 @@ func shellScript(markdown string) (string, int) {
 				line = "owlat-sync serve --json > serve.json 2> serve.log &\ntrap 'kill $!; wait' EXIT\nuntil test -s serve.json; do kill -0 $!; sleep 0.05; done"
 			case strings.HasPrefix(line, "owlat-sync init"):
 				script.WriteString("rm -f owlat-sync.yaml\n") // each is told as if it were the first
-			case regexp.MustCompile(`^owlat-sync (run|ledger|topic) `).MatchString(line + " "):
+			case regexp.MustCompile(`^owlat-sync (run|ledger|topic|optout) `).MatchString(line + " "):
 				line = strings.Replace(line, "owlat-sync", "owlat-sync --yes", 1)
 			}
 			line = regexp.MustCompile(`\| jq .*`).ReplaceAllString(line, "| cat") // who reads it need not be there
