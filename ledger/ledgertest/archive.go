@@ -264,11 +264,11 @@ func testHistory(t *testing.T, open Open) {
 	}
 }
 
-// tick waits until the ledger's clock, which counts milliseconds at least, has moved on.
-func tick(t *testing.T) time.Time {
+// tick waits until the ledger's clock, which counts milliseconds at least, has moved on, and returns what it shows.
+func tick(t *testing.T, clock ledger.Clock) time.Time {
 	t.Helper()
-	for from := time.Now(); ; {
-		if now := time.Now(); now.Sub(from) > 2*time.Millisecond {
+	for from := clock.Now(); ; {
+		if now := clock.Now(); now.Sub(from) > 2*time.Millisecond {
 			return now
 		}
 	}
@@ -288,8 +288,8 @@ func testPrune(t *testing.T, open Open) {
 		same(t, "of a new ledger", prune(t, l, l.Now()), 0)
 		record(t, l, "users", many(0, 3333)...) // more than any batch
 		record(t, l, "others", entry("1"))
-		before := tick(t)
-		tick(t)
+		before := tick(t, l)
+		tick(t, l)
 		record(t, l, "users", entry("1"), entry("new"))
 		same(t, "what is old enough for nothing", prune(t, l, before.Add(-time.Hour)), 0)
 		same(t, "lines", prune(t, l, before), 3334)
@@ -343,7 +343,7 @@ func testPrune(t *testing.T, open Open) {
 		record(t, l, "users", entry("1"))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if n, err := l.Prune(ctx, tick(t)); n != 0 || !errors.Is(err, context.Canceled) {
+		if n, err := l.Prune(ctx, tick(t, l)); n != 0 || !errors.Is(err, context.Canceled) {
 			t.Errorf("removed %d: %v", n, err)
 		}
 		same(t, "lines", len(historyOf(t, l, "users", "1")), 1)

@@ -64,10 +64,10 @@ func testChanges(t *testing.T, open Open) {
 				forgetPerson(t, l, "row2@example.com", 1)
 			},
 			"pruned": func(t *testing.T, l Ledger) {
-				n, err := l.Prune(t.Context(), tick(t))
+				n, err := l.Prune(t.Context(), tick(t, l))
 				noError(t, err)
 				same(t, "lines", int(n), 3)
-				n, err = l.Prune(t.Context(), tick(t))
+				n, err = l.Prune(t.Context(), tick(t, l))
 				noError(t, err)
 				same(t, "lines again", int(n), 0)
 			},
@@ -92,7 +92,7 @@ func testChanges(t *testing.T, open Open) {
 			}
 			left := map[string]int{"forgotten": 4, "pruned": 3}[name]
 			same(t, name+": lines left", len(all(t, l)), left)
-			n, err := l.Prune(t.Context(), tick(t))
+			n, err := l.Prune(t.Context(), tick(t, l))
 			noError(t, err)
 			same(t, name+": pruned at last", int(n), left)
 			same(t, name+": lines at last", len(all(t, l)), 0)

@@ -246,9 +246,9 @@ func testBeat(t *testing.T, open Open) {
 	run := begin(t, k, "users")
 	began := runOf(t, l, run)
 	full := fullRun(run, "users", "")
-	tick(t)
+	tick(t, l)
 	noError(t, k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StagePlanning, Summary: full.Summary}))
-	tick(t)
+	tick(t, l)
 	noError(t, k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageApplying, Report: full.Report}))
 	now := l.Now()
 	noError(t, k.Beat(t.Context(), ledger.Beat{Run: run, Stage: ledger.StageEnding}))
@@ -288,7 +288,7 @@ func testEndRun(t *testing.T, open Open) {
 		run := begin(t, k, "users")
 		keep(t, k, run, item(1, 1, "a"), item(2, 1, "b"))
 		began := runOf(t, l, run)
-		tick(t)
+		tick(t, l)
 		ended := fullRun(run, "users", ledger.StatusOK)
 		ended.Sync = "ignored"
 		noError(t, k.EndRun(t.Context(), ledger.Ending{
