@@ -248,7 +248,7 @@ func (w looking) again(ctx context.Context, asked bool, record func(ledger.Recor
 	if err := w.settle(ctx, record); err != nil {
 		return err
 	}
-	err = refreshing{w.work}.refresh(ctx)
+	err = refreshing(w).refresh(ctx)
 	if !asked && errors.Is(err, owlat.ErrForbidden) {
 		return nil // a key without contacts:read cannot look; what the ledger no longer knows is sent again
 	}

@@ -238,7 +238,7 @@ func (d syncDecoder) sync(p pair, within string) Sync {
 		sync.Key = append(sync.Key, v.text)
 	}
 	d.source(s, &sync)
-	fieldsDecoder{d.decoder}.fields(s, &sync)
+	fieldsDecoder(d).fields(s, &sync)
 	suppressedDecoder{d}.read(s, setting(path, "suppressed"), &sync)
 	for i, item := range s.list("topics") {
 		topicDecoder{d, fmt.Sprintf("%s.topics[%d]", path, i)}.topic(item, &sync)

@@ -16,7 +16,7 @@ func (r early) ended(ctx context.Context, err error) {
 		r.mu.Unlock()
 		return
 	}
-	f, _ := setback{r.row}.keepFailure(ctx, err)
+	f, _ := setback(r).keepFailure(ctx, err)
 	r.mu.Lock()
 	r.withdrawn[r.s.Row.Key] = f
 	r.mu.Unlock()
@@ -37,7 +37,7 @@ func (r early) reread(ctx context.Context) error {
 	if e := entries[r.s.Row.Key]; e != nil {
 		r.e = e
 		if e.ContactID != r.s.Entry.ContactID {
-			heir{r.row}.followed()
+			heir(r).followed()
 		}
 	}
 	return nil

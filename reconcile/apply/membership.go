@@ -113,7 +113,7 @@ func (r membership) set(topic string, state ledger.MembershipState) *ledger.Memb
 // hasLeft reports whether the person left the topic since the add was planned. It notes that in the membership, or that an add sent
 // after the opt-out may have put the person back.
 func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
-	barred, err := never{r.row}.barred(ctx)
+	barred, err := never(r).barred(ctx)
 	if err != nil {
 		return false, err
 	}

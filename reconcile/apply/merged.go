@@ -28,7 +28,7 @@ func (r heir) follow(ctx context.Context) error {
 		return nil
 	}
 	was := r.e.ContactID
-	if err := (never{r.row}).inherit(ctx, c.ID); err != nil {
+	if err := never(r).inherit(ctx, c.ID); err != nil {
 		return err
 	}
 	r.e = remote.Inherit(r.e, *c)

@@ -41,7 +41,7 @@ func (r never) seek(ctx context.Context) error {
 		if doubt.Create.IsZero() {
 			r.e.Identity = ""
 		}
-		return creation{r.row}.found(ctx, *c, doubt)
+		return creation(r).found(ctx, *c, doubt)
 	case !remote.IsGone(err) && !errors.Is(err, owlat.ErrForbidden): // without contacts:read nothing can be looked up
 		return err
 	}
@@ -75,7 +75,7 @@ func (r never) optOut(ctx context.Context) error {
 		case !remote.IsGone(err):
 			return err
 		}
-		if err := (heir{r.row}).follow(ctx); err != nil || r.gone {
+		if err := heir(r).follow(ctx); err != nil || r.gone {
 			return err
 		}
 	}
