@@ -139,7 +139,7 @@ Read the memberships of 7 contacts; for information 2 due (the next run sees to 
 		t.Errorf("text:\n%s\nwant:\n%s", text.String(), want)
 	}
 	want = `{"type":"reading","contacts":100000,"per_second":20,"seconds":5000}
-{"type":"finding","kind":"left","sync":"users","key":"1","contact_id":"k1","topic":"k57","topic_name":"News\u202e","should":"on","recorded":"added","is":"off","why":"they have left since, or were taken off in Owlat"}
+{"type":"finding","kind":"left","sync":"users","key":"1","contact_id":"k1","topic":"k57","topic_name":"News` + "\u202e" + `","should":"on","recorded":"added","is":"off","why":"they have left since, or were taken off in Owlat"}
 {"type":"finding","kind":"topic","sync":"users","topic":"k58","should":"either","is":"gone","why":"no run can put anybody on it"}
 {"type":"verified","contacts":9,"rows":9,"differences":4,"findings":{"due":2,"left":1,"off":1,"source":2,"topic":1},"corrected":0,"invalid":0,"memberships":{"contacts":7,"unread":2,"error":"no answer","departures":1,"due":2}}
 `
