@@ -132,9 +132,7 @@ type FieldParts struct {
 
 // JSONSchema describes the values that the file may have.
 func (Field) JSONSchema() *jsonschema.Schema {
-	long := shape.Reflector().Reflect(&FieldParts{})
-	long.Version = ""
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
+	return textOr(&FieldParts{})
 }
 
 // Duplicates is the section duplicates of a sync.
@@ -193,9 +191,7 @@ type Constant struct {
 
 // JSONSchema describes the values that the file may have.
 func (Property) JSONSchema() *jsonschema.Schema {
-	long := shape.Reflector().Reflect(&Constant{})
-	long.Version = ""
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
+	return textOr(&Constant{})
 }
 
 // Days is a number of days or a text that holds a variable.
@@ -224,6 +220,13 @@ type Never struct{}
 // JSONSchema describes the values that the file may have.
 func (Never) JSONSchema() *jsonschema.Schema {
 	long := shape.Reflector().Reflect(&Suppressed{})
+	long.Version = ""
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
+}
+
+// textOr describes a text, or the section of a struct in its place.
+func textOr(section any) *jsonschema.Schema {
+	long := shape.Reflector().Reflect(section)
 	long.Version = ""
 	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, long}}
 }

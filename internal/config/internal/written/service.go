@@ -134,7 +134,5 @@ type ScheduleParts struct {
 
 // JSONSchema describes the values that the file may have.
 func (Schedule) JSONSchema() *jsonschema.Schema {
-	whole := shape.Reflector().Reflect(&ScheduleParts{})
-	whole.Version = ""
-	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{{Type: "string"}, whole}}
+	return textOr(&ScheduleParts{})
 }
