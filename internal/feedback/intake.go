@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -19,8 +20,8 @@ const (
 	smallBody = 16 << 10
 	// largeBodies limits the memory for what of all bodies goes beyond that.
 	largeBodies = 32 << 20
-	// roomWithin is how long a body waits for room.
-	roomWithin = 8 * time.Second
+	// roomWithin is how long a body waits for room in all, and up to half as long again.
+	roomWithin = 6 * time.Second
 )
 
 var errNoRoom = errors.New("too many large webhooks come in at once, Owlat is asked to send it again (503)")
@@ -36,7 +37,13 @@ type intake struct {
 	read   int64
 	taken  int64
 	noRoom bool
+
+	// patience is how long it still waits for room. It differs from body to body: many that each hold a part and wait for the rest would
+	// otherwise all give up at once, though the parts of some are room for the others.
+	patience time.Duration
 }
+
+func patience() time.Duration { return roomWithin + rand.N(roomWithin/2) }
 
 // Read implements io.Reader.
 func (i *intake) Read(p []byte) (int, error) {
@@ -47,14 +54,16 @@ func (i *intake) Read(p []byte) (int, error) {
 	i.read += int64(n)
 	if more := i.read - smallBody - i.taken; more > 0 {
 		waited := time.Now()
-		ctx, cancel := context.WithTimeout(i.ctx, roomWithin)
+		ctx, cancel := context.WithTimeout(i.ctx, i.patience)
 		defer cancel()
 		if i.room.Acquire(ctx, more) != nil {
 			i.noRoom = true
 			return 0, errNoRoom
 		}
 		i.taken += more
-		i.began = i.began.Add(time.Since(waited)) // which is not the sender's fault
+		lost := time.Since(waited)
+		i.patience -= lost
+		i.began = i.began.Add(lost) // which is not the sender's fault
 	}
 	return n, err
 }

@@ -81,7 +81,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.handler.ServeHTTP(w, req)
 		return
 	}
-	body := &intake{ReadCloser: req.Body, ctx: req.Context(), room: r.large, conn: http.NewResponseController(w), began: time.Now()}
+	body := &intake{ReadCloser: req.Body, ctx: req.Context(), room: r.large, conn: http.NewResponseController(w), began: time.Now(), patience: patience()}
 	defer body.release()
 	req = req.WithContext(req.Context()) // a copy, whose body may be another
 	req.Body = body
