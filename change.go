@@ -3,6 +3,7 @@ package owlatsync
 // ChangeKind is what a change does.
 type ChangeKind string
 
+// The kinds of changes.
 const (
 	CreateContact ChangeKind = "create"
 	AdoptContact  ChangeKind = "adopt"

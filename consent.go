@@ -6,8 +6,9 @@ import "fmt"
 type Consent uint8
 
 const (
-	No Consent = iota
-	Yes
+	// No takes a person off the topic, and Yes is consent.
+	No  Consent = iota
+	Yes         // consent
 	// Unclear means a value that is neither yes nor no. Nobody is put on a topic or taken off because of it.
 	Unclear
 )

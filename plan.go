@@ -95,6 +95,7 @@ const (
 // Guard names a guard that holds a run.
 type Guard string
 
+// The guards, by the names that reports have.
 const (
 	GuardFirstRun    Guard = "first run"
 	GuardEmptySource Guard = "empty source"

@@ -25,6 +25,7 @@ const WhoMachine = "this machine"
 // Way is how an action was asked for.
 type Way string
 
+// The ways in which actions are asked for.
 const (
 	ByPage    Way = "page"
 	ByAPI     Way = "api"
@@ -34,6 +35,7 @@ const (
 // Deed is what was asked for.
 type Deed string
 
+// The deeds. Where they count something, the comment says what.
 const (
 	DeedRun             Deed = "run"
 	DeedPlan            Deed = "plan"

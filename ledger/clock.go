@@ -7,5 +7,6 @@ import "time"
 // quick and asks nobody. It goes back only if the clock behind it does: it was set, or another server has taken over. How long something takes
 // on one node is for the steady clock of the machine to tell.
 type Clock interface {
+	// Now is the time of the ledger. It may be called by any goroutine.
 	Now() time.Time
 }

@@ -58,6 +58,7 @@ type Suppression struct {
 // DeliveryState is what became of a delivery.
 type DeliveryState string
 
+// What becomes of deliveries.
 const (
 	DeliveryWaiting DeliveryState = "waiting"
 	DeliveryDone    DeliveryState = "done"

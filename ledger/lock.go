@@ -60,6 +60,7 @@ type LockedError struct {
 // ErrLocked is matched by *LockedError.
 var ErrLocked = errors.New("another run holds the ledger")
 
+// Error implements error.
 func (e *LockedError) Error() string {
 	if e.PID == 0 {
 		return fmt.Sprintf("another program holds the ledger, without saying which, on %s since %s; wait for it to end, or stop it",
@@ -75,6 +76,7 @@ func (e *LockedError) Is(target error) bool { return target == ErrLocked }
 // DeploymentError says that the ledger belongs to another deployment than the configured one.
 type DeploymentError struct{ Bound, Configured string }
 
+// Error implements error.
 func (e *DeploymentError) Error() string {
 	return fmt.Sprintf("the ledger belongs to the deployment %s, the configuration says %s: give each deployment a ledger of its own",
 		e.Bound, e.Configured)

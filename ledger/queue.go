@@ -45,6 +45,7 @@ type RunEndedError struct {
 // ErrRunEnded is matched by *RunEndedError.
 var ErrRunEnded = errors.New("the run has ended")
 
+// Error implements error.
 func (e *RunEndedError) Error() string {
 	return fmt.Sprintf("run %d cannot go on: it has ended as %q, because another run of its sync began", e.Run, e.Status)
 }

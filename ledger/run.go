@@ -42,6 +42,7 @@ func (r *Run) Known() (part owlatsync.Part, ok bool) {
 // Mode is what a run is for.
 type Mode string
 
+// The modes of runs.
 const (
 	ModeRun  Mode = "run"
 	ModePlan Mode = "plan" // only in ledgers of earlier versions: plans are no longer recorded
@@ -52,6 +53,7 @@ const (
 // Stage is what a run does, in this order.
 type Stage string
 
+// The stages of a run.
 const (
 	StageStarting Stage = "starting" // the run settles doubts of earlier runs
 	StageReading  Stage = "reading"  // the run reads the source
@@ -66,6 +68,7 @@ var Stages = []Stage{StageStarting, StageReading, StagePlanning, StageApplying, 
 // Status says how a run ended, or that it goes on.
 type Status string
 
+// The statuses of runs. A run that has ended keeps its own, but for one that was held.
 const (
 	StatusQueued      Status = "queued" // it waits to begin
 	StatusRunning     Status = "running"
@@ -146,6 +149,7 @@ type NoRunError struct {
 // ErrNoRun is matched by *NoRunError.
 var ErrNoRun = errors.New("no such run")
 
+// Error implements error.
 func (e *NoRunError) Error() string {
 	if e.Sync == "" {
 		return fmt.Sprintf("the ledger knows no run %d", e.Run)

@@ -183,10 +183,10 @@ type Archive interface {
 // and nothing of what is Known. Only one stream may be used
 // at a time.
 type Snapshot interface {
-	Deployment() string   // empty: none yet
-	ForgetSecret() []byte // key of the hashes of forgotten addresses, of HashSize; nil: nobody was forgotten
-	LastNumber() int64    // of the latest line of history, even if it was pruned or forgotten; 0: there never was one
-	Syncs() iter.Seq2[SyncRecord, error]
+	Deployment() string                     // empty: none yet
+	ForgetSecret() []byte                   // key of the hashes of forgotten addresses, of HashSize; nil: nobody was forgotten
+	LastNumber() int64                      // of the latest line of history, even if it was pruned or forgotten; 0: there never was one
+	Syncs() iter.Seq2[SyncRecord, error]    // in the order in which they came
 	Runs() iter.Seq2[Run, error]            // by ascending number
 	Entries() iter.Seq2[Holder, error]      // those of each sync in the order of their first records
 	History() iter.Seq2[HistoryLine, error] // oldest first
@@ -200,18 +200,24 @@ type Snapshot interface {
 // Loader takes in what a Snapshot gave. It returns an error that matches ErrContradiction for a line that contradicts an earlier
 // one. A line that names a new sync creates it.
 type Loader interface {
+	// SetForgetSecret sets the key of the hashes of forgotten addresses, of HashSize, once.
 	SetForgetSecret(secret []byte) error
+	// AddSync adds a sync, or what is said of one that is there already.
 	AddSync(s SyncRecord) error
 	// AddRun adds a run under its number. A held run becomes StatusSuperseded, because its plan is not there, a queued run
 	// StatusCancelled, and a waiting run StatusDied.
 	AddRun(r Run) error
+	// AddEntry adds an entry of a sync. A key that the sync has already contradicts it.
 	AddEntry(h Holder) error
 	// AddHistory adds a line under its number, which must be larger than all before; 0 means the next number.
 	AddHistory(line HistoryLine) error
 	// SetLastNumber makes the numbers of later lines larger than n. It comes after all AddHistory.
 	SetLastNumber(n int64) error
+	// AddOptOut adds an opt-out, as NoteOptOuts does.
 	AddOptOut(o OptOut) error
+	// AddSuppression adds a suppression of an address or of a contact.
 	AddSuppression(s Suppression) error
+	// AddForgotten adds the hash of the address of a forgotten person, of HashSize.
 	AddForgotten(hash []byte) error
 	// AddAudit adds a line under its number, which must be larger than all before; 0 means the next number.
 	AddAudit(line AuditLine) error

@@ -26,6 +26,7 @@ type HeldError struct {
 // ErrHeld is matched by *HeldError.
 var ErrHeld = errors.New("held by a guard")
 
+// Error implements error.
 func (e *HeldError) Error() string {
 	reasons := make([]string, len(e.Hits))
 	for i, h := range e.Hits {
@@ -50,6 +51,7 @@ type NotHeldError struct {
 // ErrNotHeld is matched by *NotHeldError.
 var ErrNotHeld = errors.New("the run is not held")
 
+// Error implements error.
 func (e *NotHeldError) Error() string {
 	return fmt.Sprintf("run %d of sync %q is not held: it ended as %q", e.Run, e.Sync, e.Status)
 }
@@ -80,6 +82,7 @@ type Move struct {
 	Gone    int // rows of the held plan for which nothing is to be done now
 }
 
+// Error implements error.
 func (e *MovedError) Error() string {
 	return fmt.Sprintf("the plan of run %d is not what would be done now: %d rows differ (such as %s). Look at a new plan, and approve that",
 		e.Run, e.Rows, strings.Join(e.Keys, ", "))

@@ -19,6 +19,7 @@ type ColumnError struct {
 	Reason string // what is wrong with it and what to do
 }
 
+// Error implements error.
 func (e *ColumnError) Error() string { return fmt.Sprintf("column %q: %s", e.Column, e.Reason) }
 
 // LineError says from which line a file cannot be read: its header, the first of too many broken lines, or the one in which it breaks
@@ -28,6 +29,7 @@ type LineError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
 // missing says that a source has no column of that name, and which name was perhaps meant.

@@ -12,7 +12,9 @@ import (
 // From is what Copy needs from the ledger that it copies.
 type From interface {
 	Snapshotter
+	// Acquire takes the lock of the ledger, as in ledger.Store.
 	Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error)
+	// DeliveryCounts counts the deliveries of each target by their states, as in ledger.Store.
 	DeliveryCounts(ctx context.Context) (map[string]map[ledger.DeliveryState]int, error)
 }
 

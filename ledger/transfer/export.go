@@ -17,6 +17,7 @@ import (
 
 // Snapshotter is what Export needs from a ledger.
 type Snapshotter interface {
+	// Snapshot shows the ledger as of one instant, as in ledger.Store.
 	Snapshot(ctx context.Context, read func(ledger.Snapshot) error) error
 }
 

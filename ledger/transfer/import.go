@@ -19,6 +19,7 @@ import (
 // Store is what Import needs from a ledger.
 type Store interface {
 	ledger.Clock
+	// Load fills an empty ledger, all or nothing, as in ledger.Store.
 	Load(ctx context.Context, deployment string, write func(ledger.Loader) error) error
 }
 

@@ -17,9 +17,10 @@ const (
 	// StatusError answers Status as a gateway does, without Owlat's envelope: with an empty body, or an HTML page if HTML
 	// is set. The request takes no effect, unless After is set.
 	StatusError FaultKind = "status"
-	// ResetBefore resets the connection before the request takes effect, ResetAfter after it did.
+	// ResetBefore resets the connection before the request takes effect.
 	ResetBefore FaultKind = "reset_before"
-	ResetAfter  FaultKind = "reset_after"
+	// ResetAfter resets the connection after the request took effect.
+	ResetAfter FaultKind = "reset_after"
 	// TruncatedBody ends the connection in the middle of the answer's body, after the request took effect.
 	TruncatedBody FaultKind = "truncated_body"
 	// EndlessBody never ends the answer's body: 32 KiB of white space follow every Delay.

@@ -10,6 +10,7 @@ import (
 // Action is what became of a contact or of one of its memberships.
 type Action string
 
+// What becomes of contacts and memberships.
 const (
 	Created      Action = "created"
 	Deleted      Action = "deleted" // for good, by the API
@@ -27,6 +28,7 @@ const (
 // Actor is who did it.
 type Actor string
 
+// Who does it.
 const (
 	ByAPI       Actor = "api"
 	ByPerson    Actor = "person"

@@ -8,8 +8,11 @@ import (
 
 // TB is the part of a [testing.TB] that Start needs. Every *testing.T, *testing.B and *testing.F is one.
 type TB interface {
+	// Helper marks Start as a helper of the test.
 	Helper()
+	// Cleanup has the server closed when the test ends.
 	Cleanup(func())
+	// Fatalf ends the test if the client cannot be made.
 	Fatalf(format string, args ...any)
 }
 

@@ -37,7 +37,9 @@ type Poller struct {
 
 // Turn lets runs have their turn while a round goes on; see reconcile.Turn.
 type Turn interface {
+	// Wanted reports whether a run waits for its turn.
 	Wanted() bool
+	// Yield lets runs have their turn, and returns when the round may go on. The ledger's lock is free meanwhile. An error ends the round.
 	Yield(ctx context.Context) error
 }
 

@@ -16,6 +16,7 @@ import (
 // Type is the type of a fixture's column.
 type Type uint8
 
+// The types of columns.
 const (
 	Text    Type = iota
 	Char         // of 8 characters, padded where the source pads
