@@ -19,7 +19,7 @@ UNWATCHED      := modernc.org/sqlite/lib modernc.org/libc modernc.org/memory git
 RACE           := -race -vet=off $(foreach package,$(UNWATCHED),'-gcflags=$(package)=-race=false -d=checkptr=0')
 
 .DEFAULT_GOAL := help
-.PHONY: help build manual release snapshot release-check release-tools test soak soak-cluster soak-scale cluster bench plots pictures lint fmt vet staticcheck vulncheck layers
+.PHONY: help build api manual release snapshot release-check release-tools test soak soak-cluster soak-scale cluster bench plots pictures lint fmt vet staticcheck vulncheck layers
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ plots: ## Draw the pictures of docs/benchmarks, and write its page and the READM
 
 pictures: ## Draw docs/images and docs/page anew: what a terminal and a browser show of the program as it is.
 	$(GO) test -count=1 -run '^Test(Pictures|DemoOnThePage)$$' ./cmd/owlat-sync -pictures
+
+api: ## Write api.txt anew, the list of what the library exports, after a change of it that is meant.
+	$(GO) test -count=1 ./internal/layers -run '^TestExportedAPI$$' -update
 
 lint: fmt vet staticcheck vulncheck layers ## Check format, vet, staticcheck, known vulnerabilities and layers.
 
