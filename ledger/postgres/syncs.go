@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/postgres/internal/entries"
 	"owlatsync/ledger/postgres/internal/heard"
+	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/server"
 )
 
@@ -36,7 +37,7 @@ func (r syncReader) Deployment(ctx context.Context) (string, error) {
 func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
 	var s ledger.Standing
 	var open int
-	var setBack server.Moment
+	var setBack pgrow.Moment
 	err := r.row(ctx, `SELECT s.adopted, s.set_back,
 			coalesce((SELECT CASE WHEN count(live) = count(*) THEN coalesce(sum(live), 0) END FROM @packs WHERE sync = s.id),
 				(SELECT count(*) FROM @entries WHERE sync = s.id AND departed IS NULL)),
@@ -57,7 +58,7 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 
 // SyncState returns what a run must know about the sync before it reads the index. Its time does not grow with the entries.
 func (r syncReader) SyncState(ctx context.Context, sync string) (s ledger.SyncState, err error) {
-	var setBack server.Moment
+	var setBack pgrow.Moment
 	err = r.row(ctx, `SELECT coalesce(s.adopted, false), CASE WHEN s.id IS NULL THEN d.set_back ELSE s.set_back END,
 			EXISTS (SELECT 1 FROM @entries WHERE sync = s.id AND state <> 0)
 		FROM @deployments d LEFT JOIN @syncs s ON s.deployment = d.id AND s.name = $2 WHERE d.id = $1`, []any{sync}, &s.Adopted, &setBack, &s.Open)
@@ -79,7 +80,7 @@ func encodeBookmark(b ledger.Bookmark) ([]any, error) {
 		keys[i] = ledger.Text(key)
 	}
 	again, err := json.Marshal(keys)
-	return []any{b.Settings, b.Mark, server.TimeOrNull(b.Full), server.TimeOrNull(b.Due), b.Entries, again}, err
+	return []any{b.Settings, b.Mark, pgrow.TimeOrNull(b.Full), pgrow.TimeOrNull(b.Due), b.Entries, again}, err
 }
 
 // KeepRound implements ledger.Writer.
@@ -106,7 +107,7 @@ func (k runWriter) SetBookmark(ctx context.Context, sync string, b ledger.Bookma
 // Bookmark returns how far the sync has read its source, the zero value if that is not known.
 func (r syncReader) Bookmark(ctx context.Context, sync string) (ledger.Bookmark, error) {
 	var b ledger.Bookmark
-	var full, due server.Moment
+	var full, due pgrow.Moment
 	var again []byte
 	err := r.row(ctx, "SELECT settings, mark, full_at, due, entries, again FROM @bookmarks WHERE sync = "+ofSync, []any{sync},
 		&b.Settings, &b.Mark, &full, &due, &b.Entries, &again)

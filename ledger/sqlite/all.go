@@ -20,7 +20,7 @@ func (r entryReader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Ent
 		after := ""
 		for more := true; more; {
 			page, _, err := r.page(ctx, "e.key > ?2 ORDER BY e.key", sync, after)
-			if more = yieldAll(page, err, yield) && len(page) == entry.PageSize; more {
+			if more = entry.YieldAll(page, err, yield) && len(page) == entry.PageSize; more {
 				after = page[entry.PageSize-1].Key
 			}
 		}
@@ -33,7 +33,7 @@ func (r entryReader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.En
 	return func(yield func(*ledger.Entry, error) bool) {
 		for state, after := entry.Open, int64(0); state <= entry.Parked; {
 			page, last, err := r.page(ctx, entry.OpenEntries, sync, after, state)
-			if !yieldAll(page, err, yield) {
+			if !entry.YieldAll(page, err, yield) {
 				return
 			}
 			if after = last; len(page) < entry.PageSize {
@@ -55,7 +55,7 @@ func (r entryReader) Departed(ctx context.Context, sync, terms string) iter.Seq2
 		}{{entry.DepartedBefore, "", 0}, {entry.DepartedAfter, terms, math.MaxInt64}} {
 			for more := true; more; {
 				page, last, err := r.page(ctx, part.condition, sync, terms, part.terms, part.id)
-				if !yieldAll(page, err, yield) {
+				if !entry.YieldAll(page, err, yield) {
 					return
 				}
 				if more = len(page) == entry.PageSize; more {
@@ -73,7 +73,7 @@ func (r entryReader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger
 		before, last := int64(math.MaxInt64), int64(math.MaxInt64)
 		for more := true; more; {
 			page, id, err := r.page(ctx, entry.PendingEntries, sync, before, last)
-			if more = yieldAll(page, err, yield) && len(page) == entry.PageSize; more {
+			if more = entry.YieldAll(page, err, yield) && len(page) == entry.PageSize; more {
 				before, last = page[entry.PageSize-1].Asked().UnixMicro(), id
 			}
 		}
@@ -113,20 +113,6 @@ func (r entryReader) page(ctx context.Context, condition string, args ...any) (p
 		return nil, 0, fmt.Errorf("read entries of the ledger: %w", dbfile.Explain(ctx, err))
 	}
 	return page, last, nil
-}
-
-// yieldAll yields the entries of a page, or the error, and reports whether the caller wants more.
-func yieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) bool) bool {
-	if err != nil {
-		yield(nil, err)
-		return false
-	}
-	for _, e := range page {
-		if !yield(e, nil) {
-			return false
-		}
-	}
-	return true
 }
 
 // Sharers returns the entries of all syncs that stand for one of the contacts.

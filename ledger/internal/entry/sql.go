@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"owlatsync"
+	"owlatsync/ledger"
 )
 
 // arguments is how many values an entry has, including its sync.
@@ -67,4 +68,18 @@ func Arguments(texts []string, before ...any) []any {
 		before = append(before, t)
 	}
 	return before
+}
+
+// YieldAll yields the entries of a page, or the error, and reports whether the caller wants more.
+func YieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) bool) bool {
+	if err != nil {
+		yield(nil, err)
+		return false
+	}
+	for _, e := range page {
+		if !yield(e, nil) {
+			return false
+		}
+	}
+	return true
 }

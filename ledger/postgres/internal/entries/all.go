@@ -39,7 +39,7 @@ func (r Reader) All(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, e
 		after := ""
 		for more := true; more; {
 			page, _, err := r.page(ctx, afterKey, sync, after)
-			if more = yieldAll(page, err, yield) && len(page) == pageSize; more {
+			if more = entry.YieldAll(page, err, yield) && len(page) == pageSize; more {
 				after = page[pageSize-1].Key
 			}
 		}
@@ -52,7 +52,7 @@ func (r Reader) Open(ctx context.Context, sync string) iter.Seq2[*ledger.Entry, 
 	return func(yield func(*ledger.Entry, error) bool) {
 		for state, after := entry.Open, int64(0); state <= entry.Parked; {
 			page, last, err := r.page(ctx, openEntries, sync, after, state)
-			if !yieldAll(page, err, yield) {
+			if !entry.YieldAll(page, err, yield) {
 				return
 			}
 			if after = last; len(page) < pageSize {
@@ -74,7 +74,7 @@ func (r Reader) Departed(ctx context.Context, sync, terms string) iter.Seq2[*led
 		}{{departedBefore, "", 0}, {departedAfter, terms, math.MaxInt64}} {
 			for more := true; more; {
 				page, last, err := r.page(ctx, part.condition, sync, terms, part.terms, part.number)
-				if !yieldAll(page, err, yield) {
+				if !entry.YieldAll(page, err, yield) {
 					return
 				}
 				if more = len(page) == pageSize; more {
@@ -92,7 +92,7 @@ func (r Reader) Pending(ctx context.Context, sync string) iter.Seq2[*ledger.Entr
 		before, last := int64(math.MaxInt64), int64(math.MaxInt64)
 		for more := true; more; {
 			page, number, err := r.page(ctx, pendingEntries, sync, before, last)
-			if more = yieldAll(page, err, yield) && len(page) == pageSize; more {
+			if more = entry.YieldAll(page, err, yield) && len(page) == pageSize; more {
 				before, last = page[pageSize-1].Asked().UnixMicro(), number
 			}
 		}
@@ -113,18 +113,4 @@ func (r Reader) page(ctx context.Context, condition string, args ...any) (page [
 		return nil, 0, fmt.Errorf("read entries of the ledger: %w", server.Explain(ctx, err))
 	}
 	return page, last, nil
-}
-
-// yieldAll yields the entries of a page, or the error, and reports whether the caller wants more.
-func yieldAll(page []*ledger.Entry, err error, yield func(*ledger.Entry, error) bool) bool {
-	if err != nil {
-		yield(nil, err)
-		return false
-	}
-	for _, e := range page {
-		if !yield(e, nil) {
-			return false
-		}
-	}
-	return true
 }

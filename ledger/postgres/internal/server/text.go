@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/hex"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -37,26 +36,6 @@ func OrNull(s string) any {
 		return nil
 	}
 	return s
-}
-
-// Moment is a time of a BIGINT column that is to be scanned; NULL is the zero time.
-type Moment struct{ time.Time }
-
-// ScanInt64 implements pgtype.Int64Scanner.
-func (m *Moment) ScanInt64(n pgtype.Int8) error {
-	m.Time = time.Time{}
-	if n.Valid {
-		m.Time = time.UnixMicro(n.Int64).UTC()
-	}
-	return nil
-}
-
-// TimeOrNull is the time as an argument, NULL for the zero time.
-func TimeOrNull(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMicro()
 }
 
 // headSize is how much of a text the indexes hold.
