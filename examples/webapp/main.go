@@ -62,16 +62,18 @@ func serve(ctx context.Context) error {
 		return err
 	}
 
+	ctx, stop := context.WithCancel(ctx)
 	followed := make(chan struct{})
 	go func() { defer close(followed); follower.follow(ctx) }()
+	defer func() { stop(); <-followed }() // what is in flight is finished and recorded
 	server := &http.Server{Addr: address, Handler: &app{users, follower.changed}, ReadHeaderTimeout: 5 * time.Second}
-	ended := context.AfterFunc(ctx, func() { _ = server.Shutdown(context.WithoutCancel(ctx)) })
-	defer ended()
+	shut := make(chan struct{})
+	context.AfterFunc(ctx, func() { defer close(shut); _ = server.Shutdown(context.WithoutCancel(ctx)) })
 	slog.Info("try it", "with", fmt.Sprintf("curl -d 'email=ada@example.com&first_name=Ada&newsletter=on' http://%s/signup", address))
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	<-followed // what is in flight is finished and recorded
+	<-shut // every visitor has an answer
 	return nil
 }
 

@@ -235,11 +235,7 @@ func unnamed(f *types.Signature) *types.Signature {
 		}
 		return types.NewTuple(vars...)
 	}
-	var params []*types.TypeParam
-	for p := range f.TypeParams().TypeParams() {
-		params = append(params, p)
-	}
-	if len(params) > 0 {
+	if f.TypeParams().Len() > 0 {
 		return f // a type parameter belongs to one function only
 	}
 	return types.NewSignatureType(nil, nil, nil, bare(f.Params()), bare(f.Results()), f.Variadic())
