@@ -145,7 +145,7 @@ func TestPlacesAreMadeWhereItIsHeard(t *testing.T) {
 	}
 	a := w.node("a", few, all...)
 	b := w.node("b", few, all...)
-	if err := (lookout{a.Node}).look(t.Context()); err != nil { // now it knows the other
+	if _, err := (lookout{a.Node}).look(t.Context()); err != nil { // now it knows the other
 		t.Fatal(err)
 	}
 	for _, d := range all {
@@ -170,7 +170,7 @@ func TestAStrangerIsNotGivenAHomeForEver(t *testing.T) {
 	w := newWorld(t)
 	a := w.node("a", nil, many(1, false)...)
 	w.node("b", nil)
-	if err := (lookout{a.Node}).look(t.Context()); err != nil {
+	if _, err := (lookout{a.Node}).look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	a.crew.MayFlee(many(1, false)[0].Name, "Owlat", false)

@@ -48,7 +48,7 @@ func TestAHomeGivenToANodeThatHasDied(t *testing.T) {
 	w := newWorld(t)
 	all := many(4, false)
 	a, b := w.node("a", unhurried, all...), w.node("b", unhurried, all...)
-	if err := (lookout{a.Node}).look(t.Context()); err != nil {
+	if _, err := (lookout{a.Node}).look(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.kill()
@@ -63,6 +63,25 @@ func TestAHomeGivenToANodeThatHasDied(t *testing.T) {
 	}
 	w.until(30*time.Second, "all are made", func() bool { return len(w.made()) == len(all) })
 	t.Logf("the last was made after %s", time.Since(asked).Round(time.Millisecond))
+}
+
+// TestALookComesWhenALeaseEnds that nobody renews, so that a home is not without a node until the next regular look.
+func TestALookComesWhenALeaseEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	n := w.node("a", unhurried)
+	most := lookout{n.Node}.mostApart()
+	for left, want := range map[time.Duration]time.Duration{-time.Second: most, 2 * time.Second: 2 * time.Second, time.Hour: most} {
+		if _, err := w.pool.Exec(t.Context(), `WITH d AS (INSERT INTO owlat_sync.deployments (name) VALUES ('acme') ON CONFLICT (name) DO UPDATE SET name = 'acme' RETURNING id)
+			INSERT INTO owlat_sync.leases (deployment, kind, epoch, holder, host, pid, purpose, since, expires) SELECT id, 'home', 1, 0, '', 0, '', now(), now() + $1::interval FROM d
+			ON CONFLICT (deployment, kind) DO UPDATE SET expires = excluded.expires`, left); err != nil {
+			t.Fatal(err)
+		}
+		soonest, err := (lookout{n.Node}).look(t.Context())
+		if err != nil || soonest > want || soonest <= 0 || want == most && soonest != most {
+			t.Errorf("a lease ends in %s: the next look is in %s, %v", left, soonest, err)
+		}
+	}
 }
 
 // TestAHomeTakesUpNotItself: the job of a home that was tried before, or came late, names an earlier lease than the last.

@@ -33,7 +33,7 @@ func TestDeploymentsSpreadEvenly(t *testing.T) {
 	all := many(30, false)
 	nodes := []*member{w.node("a", nil, all...), w.node("b", nil, all...), w.node("c", nil, all...)}
 	for _, n := range nodes { // now each knows the others
-		if err := (lookout{n.Node}).look(t.Context()); err != nil {
+		if _, err := (lookout{n.Node}).look(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -166,7 +166,7 @@ func TestARunThatFailsOnOneNodeIsMadeOnAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := w.node("b", nil, acme)
-			if err := (lookout{a.Node}).look(t.Context()); err != nil {
+			if _, err := (lookout{a.Node}).look(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			within := time.Minute

@@ -15,10 +15,17 @@ import (
 // lookout looks for what is missing.
 type lookout struct{ *Node }
 
-// run looks again and again.
+// mostApart is the longest time between two looks.
+func (n lookout) mostApart() time.Duration { return n.o.Look * 9 / 8 }
+
+// endedBy is how long after the end of a lease a look finds it ended for certain.
+const endedBy = 20 * time.Millisecond
+
+// run looks again and again: at regular times, and as soon as the lease of a home ends that nobody renews.
 func (n lookout) run(ctx context.Context) {
+	soonest := n.mostApart()
 	for failures := 0; ; {
-		timer := time.NewTimer(n.o.Look - n.o.Look/8 + rand.N(n.o.Look/4))
+		timer := time.NewTimer(min(n.mostApart()-rand.N(n.o.Look/4), soonest+endedBy+rand.N(endedBy)))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -26,7 +33,8 @@ func (n lookout) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		c, done := context.WithTimeout(ctx, n.o.Look*2)
-		err := n.look(c)
+		var err error
+		soonest, err = n.look(c)
 		done()
 		switch {
 		case err == nil:
@@ -125,12 +133,16 @@ func (n lookout) meet(ctx context.Context) error {
 	return nil
 }
 
-// look says that this node lives, sees who else does, and asks for homes that are missing.
-func (n lookout) look(ctx context.Context) error {
+// look says that this node lives, sees who else does, and asks for homes that are missing. It returns how long it is until the next lease of a
+// home ends, at most the time until the next look: leases that are renewed have longer to live.
+func (n lookout) look(ctx context.Context) (soonest time.Duration, err error) {
+	soonest = n.mostApart()
 	var b pgx.Batch
 	met := n.greet(&b)
 	var waiting crew.Waiting
-	b.Queue("SELECT count(*), (array_agg(args->>'deployment' ORDER BY scheduled_at))[1:100] FROM " + n.tables.jobs + " WHERE state = 'available' AND kind = 'home'").QueryRow(func(row pgx.Row) error { return row.Scan(&waiting.Count, &waiting.First) })
+	b.Queue("SELECT count(*), (array_agg(args->>'deployment' ORDER BY scheduled_at))[1:100], coalesce((SELECT min(expires) - now() FROM "+n.tables.leases+
+		" WHERE kind = 'home' AND expires >= now() AND expires < now() + $1::interval), $1) FROM "+n.tables.jobs+" WHERE state = 'available' AND kind = 'home'", soonest).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&waiting.Count, &waiting.First, &soonest) })
 	b.Queue(n.tables.stuckQuery(), n.o.Look)
 	b.Queue(n.tables.lostQuery(), n.o.Look, passWithin)
 	var missing []needy
@@ -139,18 +151,18 @@ func (n lookout) look(ctx context.Context) error {
 		return err
 	})
 	if err := n.o.Pool.SendBatch(ctx, &b).Close(); err != nil {
-		return err
+		return n.mostApart(), err
 	}
 	waiting.Count += int64(len(missing))
 	met()
 	n.weigh(waiting)
 	if n.client == nil || n.ending() || len(missing) == 0 {
-		return nil
+		return soonest, nil
 	}
 	jobs := make([]river.InsertManyParams, len(missing))
 	for i, m := range missing {
 		jobs[i] = homeAt(n.crew.Place(m.Deployment), m.Deployment, m.Epoch)
 	}
-	_, err := n.client.InsertMany(ctx, jobs)
-	return err
+	_, err = n.client.InsertMany(ctx, jobs)
+	return soonest, err
 }

@@ -180,7 +180,7 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.hasTables(ctx); err != nil {
 		return err
 	}
-	if err := (lookout{n}).look(ctx); err != nil {
+	if _, err := (lookout{n}).look(ctx); err != nil {
 		return fmt.Errorf("look at the other nodes: %w", err)
 	}
 	parts, end := context.WithCancel(context.WithoutCancel(ctx))

@@ -19,7 +19,7 @@ const (
 	// take to say so, and pingAgain how often it is tried.
 	quietRead  = 1500 * time.Millisecond
 	pingWithin = 2500 * time.Millisecond
-	pingAgain  = 10 * time.Second
+	pingAgain  = 3 * time.Second
 )
 
 // hearing knows whether Owlat and the sources answer. It is safe for concurrent use.

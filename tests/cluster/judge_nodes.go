@@ -107,7 +107,7 @@ func judgeLeases(f *findings, e *Evidence) {
 // judgeTakeOver wants the work of a node that was lost for long enough to be another's in time, and the other to send.
 func judgeTakeOver(f *findings, e *Evidence) {
 	for _, t := range e.Troubles {
-		if !t.lost() || t.To.Sub(t.From) < e.within()+underway || !someoneIsWell(e, t) {
+		if !t.lost() || t.To.Sub(t.From) < e.within() || !someoneIsWell(e, t) {
 			continue
 		}
 		for _, l := range e.Leases {

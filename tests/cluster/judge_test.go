@@ -200,6 +200,9 @@ func TestTheJudgeSees(t *testing.T) {
 		{"two nodes have one home", func(e *Evidence, _ *Account) { e.Leases[0].To = at(20) }, "while node 1 had it"},
 		{"an epoch comes again", func(e *Evidence, _ *Account) { e.Leases[1].Epoch = 1 }, "not above"},
 		{"nobody takes over in time", func(_ *Evidence, a *Account) { a.Requests[5].At = at(26) }, "nobody else sent anything"},
+		{"nobody takes over in time, and the node is back soon after", func(e *Evidence, a *Account) {
+			e.Troubles[0].To, a.Requests[5].At = at(25.3), at(25.2)
+		}, "nobody else sent anything"},
 		{"nobody takes over at all", func(_ *Evidence, a *Account) { a.Requests = a.Requests[:5] }, "nobody else sent anything"},
 		{"a log names somebody", func(e *Evidence, _ *Account) { e.Logs[1] = "ann@x.example.com left" }, "names a person"},
 		{"a log names a secret", func(e *Evidence, _ *Account) { e.Logs[2] = "with s3cret" }, "names a secret"},
