@@ -117,13 +117,12 @@ func TestForwardTellsWhatWasSent(t *testing.T) {
 // TestPartOfTheBudget has one client take 97 % of what the server allows and another one the rest, both without a pause.
 func TestPartOfTheBudget(t *testing.T) {
 	t.Parallel()
-	for _, limit := range []float64{10, 50} {
+	for limit, long := range map[float64]time.Duration{10: 10 * time.Minute, 50: 2 * time.Minute} { // as many requests of each
 		synctest.Test(t, func(t *testing.T) {
 			server := &owlattest.Server{BasePath: basePath, Rate: limit, Burst: int(limit * 1.5)}
 			d := &deployment{Server: server}
 			d.inject(t, owlattest.Fault{Kind: owlattest.Latency, Delay: 20 * ms, Jitter: 20 * ms})
 			key := server.AddKey()
-			const long = 10 * time.Minute
 			done := make(chan struct{})
 			for _, part := range []float64{0.97, 0.03} {
 				go func() {

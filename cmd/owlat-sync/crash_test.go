@@ -27,8 +27,8 @@ import (
 // chance.
 const crashSlack = 12
 
-// TestCrash kills the program by SIGKILL at every fourth request of a sync of 60 rows, half of the times with the unsubscribe secret, of a first run, and of one that reads its source again and again, before it takes effect
-// or after it did but before its answer, and before or after every eighth commit of its ledger ("make soak": both at each of all); and at some requests with a ledger in PostgreSQL. Each time a new process takes
+// TestCrash kills the program by SIGKILL at every sixth request of a sync of 60 rows, half of the times with the unsubscribe secret, of a first run, and of one that reads its source again and again, before it takes effect
+// or after it did but before its answer, and before or after every twelfth commit of its ledger ("make soak": both at each of all); and at some requests with a ledger in PostgreSQL. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
 //
@@ -62,7 +62,7 @@ func TestCrash(t *testing.T) {
 				return all || when == "before" && n%(2*of) == 1 || when == "after" && n%(2*of) == 1+of
 			}
 			for n := 1; n <= requests; n++ {
-				if one(n, 4) {
+				if one(n, 6) {
 					points = append(points, killPoint{scenario, when, "request", n, false})
 				}
 				if database && n%crashShare == 1 && (scenario.secret == (n/crashShare%2 == 1) || !scenario.halved) {
@@ -70,7 +70,7 @@ func TestCrash(t *testing.T) {
 				}
 			}
 			for n := 1; n <= commits+crashSlack; n++ {
-				if one(n, 8) {
+				if one(n, 12) {
 					points = append(points, killPoint{scenario, when, "commit", n, false})
 				}
 			}

@@ -17,7 +17,7 @@ import (
 )
 
 // storyShare is of how many stories one is told with a ledger in PostgreSQL, too. "make soak" tells all.
-const storyShare = 4
+const storyShare = 6
 
 // TestStoriesInPostgres runs some of the same stories with a ledger in PostgreSQL: they must end in the same words, up to what is about the
 // file of a ledger. Those in testdata/postgres have no ledger in a file; in them LEDGER is a schema of a database, which is not there yet. The program

@@ -57,7 +57,7 @@ func NewPostgres(parent string, settings ...string) (*Postgres, error) {
 	if err := p.own(secret); err != nil {
 		return nil, err
 	}
-	if err := p.run("initdb", "--pgdata", p.data(), "--username", superuser, "--pwfile", secret, "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-sync"); err != nil {
+	if err := p.run("initdb", "--pgdata", p.data(), "--username", superuser, "--pwfile", secret, "--auth", "md5", "--encoding", "UTF8", "--locale", "C", "--no-sync"); err != nil {
 		return nil, err
 	}
 	return p, p.Start()
