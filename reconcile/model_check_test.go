@@ -43,6 +43,7 @@ func (m *model) checkStretch(log *runLog, spec *runSpec) {
 	m.checkEvents(log)
 	m.checkSetBack(log)
 	m.checkOptIn(log)
+	m.checkNever(log)
 }
 
 // checkReport: every row has one outcome in the whole run, and the numbers hold together.
@@ -92,7 +93,7 @@ func (m *model) checkTold(log *runLog, spec *runSpec) {
 	calm := !slices.ContainsFunc(log.requests(), func(r request) bool { return r.status < 200 || r.status > 299 })
 	// What somebody else, or another sync, has changed is found out by answers, and set right at once.
 	if planned && calm && len(spec.faults) == 0 && !log.doubt && sent > summary.Requests && !m.excused(siblings, !m.oneSync()) &&
-		!m.excused(changedUnseen, len(m.foreign) > 0) {
+		!m.excused(changedUnseen, len(m.foreign) > 0) && !m.excused(foundOne, log.seeks()) {
 		m.fail("%d requests were planned and %d sent although nothing failed", summary.Requests, sent)
 	}
 }
@@ -189,7 +190,7 @@ func (m *model) checkRemovals(log *runLog, spec *runSpec) {
 				counts := !slices.Contains([]owlatsync.Outcome{owlatsync.Duplicate, owlatsync.Invalid}, log.done()[i].Outcome)
 				consents = consents || counts && at >= 0 && log.rows[i].Consents[at] == owlatsync.Yes
 			}
-			if consents && !absent(e.ContactID) && !m.excused(leftBeside, m.optedOutBeside(log, e)) {
+			if consents && !absent(e.ContactID) && !m.excused(leftBeside, m.optedOutBeside(log, e)) && !m.excused(getsNone, m.marks(log, e.ContactID)) {
 				m.fail("contact %s was taken off topic %d although its row consents", e.Email, slices.Index(m.topics, e.TopicID))
 			}
 		}

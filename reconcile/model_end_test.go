@@ -19,6 +19,7 @@ const rounds = 5
 //
 // Where a sync reads only what changed, that holds but for what only a run of all rows can know, which comes then.
 func (m *model) finale() {
+	m.ending = true
 	time.Sleep(26 * time.Hour) // longer than any failed row waits
 	repaired := m.r.IntN(2) == 0
 	if repaired {
@@ -101,6 +102,7 @@ func (m *model) converge(repaired, whole bool) (ok, read bool) {
 		if settled && round > 0 {
 			for s, log := range logs {
 				if all[s] {
+					m.checkBarred(log)
 					m.checkAbsent(log)
 					m.checkDeparted(log)
 				}
@@ -138,7 +140,7 @@ func (m *model) checkRows(log *runLog, repaired, settled bool) {
 			continue
 		}
 		outcome := m.outcome(log, i)
-		if p.invalid != (outcome == owlatsync.Invalid) {
+		if log.sync.bad(p) != (outcome == owlatsync.Invalid) {
 			m.fail("row %d (%q) is %s", i+1, p.email, outcome)
 			continue
 		}
@@ -150,6 +152,9 @@ func (m *model) checkRows(log *runLog, repaired, settled bool) {
 			m.checkDuplicate(log, i, entries)
 			m.checkWithdrawn(log, i, e)
 		case owlatsync.Skipped:
+			if row.Suppressed && (e == nil || e.ContactID == "") {
+				continue // nobody is created to whom no mail may go
+			}
 			if e == nil || !m.gone(e.ContactID) || m.deletedBy(e.ContactID) == log.sync {
 				m.fail("row %d was skipped, but its contact was not deleted by anybody else", i+1)
 			}

@@ -146,6 +146,17 @@ type fusedLedger struct {
 	ledger.Store
 }
 
+func (l fusedLedger) Suppress(ctx context.Context, s ...ledger.Suppression) error {
+	return l.write(func() error { return l.Store.Suppress(ctx, s...) })
+}
+
+func (l fusedLedger) NoteOptOuts(ctx context.Context, o ...ledger.OptOut) error {
+	if l.dead() {
+		return errKilled
+	}
+	return l.Store.NoteOptOuts(ctx, o...)
+}
+
 // Acquire gives a lock that goes with the process.
 func (l fusedLedger) Acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
 	if l.dead() {

@@ -37,7 +37,7 @@ func (m *model) linking() []owlat.Option {
 		return nil
 	}
 	r := rand.New(rand.NewPCG(m.h.seed, uint64(4+len(m.runs))))
-	whim := r.IntN(3) == 0
+	whim := r.IntN(3) == 0 && !(m.h.bars && m.ending)
 	if m.links == someLinks && whim {
 		return nil
 	}

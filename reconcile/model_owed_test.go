@@ -90,11 +90,11 @@ func (m *model) checkMembership(log *runLog, i, at, topic int, e *ledger.Entry, 
 		return
 	}
 	if run := by(out); out > added && run != nil && run.sync == log.sync && run.isFor(c.ID, log.people[i]) &&
-		!m.excused(leftBeside, m.optedOutBeside(run, history[out])) {
+		!m.excused(leftBeside, m.optedOutBeside(run, history[out])) && !m.excused(getsNone, m.barring(e)) {
 		m.fail("row %d consents to topic %d again, and the contact %s that was taken off it in between is not back", i+1, topic, c.ID)
 		return
 	}
-	if since := m.owed(log, i, at, topic, e, c); since >= 0 && out < since && !m.excused(leftAll, m.leftEverything(e, x)) {
+	if since := m.owed(log, i, at, topic, e, c); since >= 0 && out < since && !m.excused(leftAll, m.leftEverything(e, x)) && !m.excused(getsNone, m.barring(e)) {
 		m.fail("row %d consents to topic %d, and its contact %s was never put there", i+1, topic, c.ID)
 	}
 }

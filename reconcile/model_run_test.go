@@ -156,6 +156,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 	}
 	m.must(m.server.InjectFaults(spec.faults...))
 	e, client := m.engine(f)
+	log.faulty = len(spec.faults) > 0
 	log.reads = m.linked && len(spec.faults) == 0
 	m.tell("  %s of %d rows, source breaks %d, %s at %d (commit %v, after %v), options %+v", s.Name, len(log.rows), spec.breaks,
 		f.kind, f.at, f.commit, f.after, spec.o)
@@ -224,6 +225,8 @@ func (m *model) tellRun(log *runLog) {
 			m.trace = append(m.trace, fmt.Sprintf("    %s %s: %s %s %s %v", what.Position, what.Key, what.Outcome, what.Category, what.Reason, what.Changes))
 		case linkRead:
 			m.trace = append(m.trace, fmt.Sprintf("    memberships of %.6s are read -> %d", what.contact, what.status))
+		case barred:
+			m.trace = append(m.trace, fmt.Sprintf("    %.6s is opted out of everything -> %d", what.contact, what.status))
 		case string:
 			m.trace = append(m.trace, "    "+what)
 		case progress.Planned:
@@ -281,6 +284,7 @@ func (m *model) sampled(c owlattest.ContactState) {
 	defer m.mu.Unlock()
 	if values := valuesOf(c.Email, c.FirstName, c.LastName); !slices.Contains(m.written[c.ID], values) {
 		m.written[c.ID] = append(m.written[c.ID], values)
+		m.addresses[c.ID] = append(m.addresses[c.ID], c.Email)
 	}
 }
 

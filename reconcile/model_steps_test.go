@@ -44,6 +44,7 @@ var stepKinds = []struct {
 	{"order", 1, (*model).reorder},
 	{"churn", 1, (*model).churn},
 	{"everybody leaves", 1, (*model).everybodyLeaves},
+	{"never mail", 0, (*model).mark}, // only in histories with the column
 
 	// In Owlat.
 	{"unsubscribe", 6, (*model).unsubscribe},
@@ -129,8 +130,8 @@ func (m *model) addPerson() {
 }
 
 func (m *model) tellPerson(p *person) {
-	m.tell("  person %d: key %s, %q, first %q (%d), last %q (%d), consents %v, in %v", p.id, p.key, p.email,
-		p.first.Value, p.first.State, p.last.Value, p.last.State, p.consents[:len(m.topics)], p.in)
+	m.tell("  person %d: key %s, %q, first %q (%d), last %q (%d), consents %v, in %v, never %q", p.id, p.key, p.email,
+		p.first.Value, p.first.State, p.last.Value, p.last.State, p.consents[:len(m.topics)], p.in, p.never)
 }
 
 func (m *model) badAddress() string {

@@ -166,7 +166,7 @@ func (m *model) nextStretch(spec *runSpec, scan int, meanwhile func()) *modelRow
 	log := &runLog{
 		sync: old.sync, config: old.config, topics: old.topics, anew: m.anew, from: time.Now(), first: len(m.server.History("")), fuse: old.fuse,
 		setBack: old.setBack, part: old.part, full: old.full, bound: m.bindings(old.sync), before: m.entries(old.sync), visits: old.visits, seen: old.seen, doubt: true,
-		former: old, breaks: spec.breaksIn(scan), pace: old.pace,
+		former: old, faulty: old.faulty, breaks: spec.breaksIn(scan), pace: old.pace,
 	}
 	src, people := m.sourceOf(old.sync, log.breaks)
 	log.rows, log.people, log.given = asTheyCount(&old.sync.Sync, src.list), people, src.given

@@ -196,6 +196,7 @@ type history struct {
 	in      place
 	about   string // the flavour, empty for anything
 	workers int
+	bars    bool // a sync says to whom no mail may go
 	steps   []step
 }
 
@@ -266,6 +267,7 @@ func newHistory(seed uint64, in place) *history {
 			}
 		}
 	}
+	h.withMarks()
 	return h
 }
 

@@ -42,6 +42,7 @@ type person struct {
 	first, last owlatsync.Field
 	consents    []bool  // by topic of the model
 	in          []bool  // by sync
+	never       string  // what the column says of "never mail"
 	before      *person // as it was before its latest change
 	stamped
 }
@@ -79,6 +80,7 @@ type runLog struct {
 	part        owlatsync.Part
 	full        bool // the part is all
 	reads       bool // memberships can be read, and nothing goes wrong with that
+	faulty      bool // requests go wrong
 	setBack     bool // the ledger is older than what was done
 	doubt       bool // an earlier run left something of unknown outcome, which this one had to look up
 	happened    []any
@@ -153,29 +155,35 @@ type model struct {
 	foreign map[string][]string      // values that somebody else gave it, by id and field
 	heirs   map[string]string        // contacts that were merged away → those that they were merged into
 
-	told     []optOut // what the engine was told since the ledger was lost
-	post     []optOut // what it is yet to be told
-	sent     []sentAdd
-	doubtful bool // adds of unknown outcome have not used a consent
-	lefts    []departure
-	looks    []look
-	reads    []look // of memberships
-	links    links
-	linked   bool              // the run under way has a secret that is not refused
-	still    []owlattest.Entry // the history, while nothing happens
-	ticks    int               // orders told, sent, lefts and looks
-	counts   map[string]int    // what happened how often
-	trace    []string
-	failures []string
+	told       []optOut // what the engine was told since the ledger was lost
+	post       []optOut // what it is yet to be told
+	sent       []sentAdd
+	doubtful   bool // adds of unknown outcome have not used a consent
+	lefts      []departure
+	looks      []look
+	reads      []look // of memberships
+	links      links
+	linked     bool                 // the run under way has a secret that is not refused
+	still      []owlattest.Entry    // the history, while nothing happens
+	bars       map[string]time.Time // contacts that get no mail, as far as runs must know, since when
+	outs       []barred             // opt-outs that were sent since the ledger was lost
+	everMarked map[string]bool      // contacts whose rows have said that no mail may go to them
+	addresses  map[string][]string  // that contacts had
+	ending     bool                 // nothing goes wrong any more
+	ticks      int                  // orders told, sent, lefts and looks
+	counts     map[string]int       // what happened how often
+	trace      []string
+	failures   []string
 }
 
 func newModel(t *testing.T, h *history, folder string) *model {
 	r := rand.New(rand.NewPCG(h.seed, 1))
 	m := &model{
 		t: t, h: h, r: r, folder: folder,
-		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string), heirs: make(map[string]string),
+		spoken: make(map[string]map[bool]bool), written: make(map[string][]string), foreign: make(map[string][]string), heirs: make(map[string]string), addresses: make(map[string][]string),
 		counts: make(map[string]int), limiter: r.IntN(10) == 0, links: linksOf(h.seed),
 	}
+	m.forgetBars()
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
 	m.key, m.other = m.server.AddKey(), m.server.AddKey()
 	m.server.OnAnswer = m.answered
@@ -207,7 +215,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 
 func (m *model) newSync(index int, name string) *modelSync {
 	s := &modelSync{index: index}
-	s.Name = name
+	s.Name, s.Suppressed = name, m.h.hasColumn(index)
 	s.Guards = unguarded
 	if m.r.IntN(6) == 0 || m.h.about == "departures" && m.r.IntN(2) == 0 {
 		s.Guards = reconcile.Guards{Removals: reconcile.Limit{Share: 0.3, Rows: 1}, Updates: reconcile.Limit{Share: 0.5, Rows: 1}}
@@ -356,6 +364,7 @@ func (m *model) loseLedger() {
 
 // reborn lets the ledger know nothing of what has happened so far but what m.older says.
 func (m *model) reborn() {
+	m.forgetBars()
 	m.born, m.bornAt, m.bornRun = time.Now(), len(m.server.History("")), len(m.runs)
 	for _, s := range m.syncs {
 		s.held, s.setBack = 0, false
@@ -408,6 +417,7 @@ func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
 		for i := range s.Topics {
 			row.Consents = append(row.Consents, owlatsync.ConsentOf(m.word(s, i, p)))
 		}
+		s.muddle(p, &row)
 		list, people = append(list, row), append(people, p.id)
 	}
 	return list, people
@@ -538,6 +548,10 @@ func (m *model) answered(r owlattest.Request, status int) {
 	}
 	if about := readBy(r.Method, r.Path); about != "" {
 		run.note(linkRead{about, status})
+		return
+	}
+	if about := barredBy(r.Method, r.Path); about != "" {
+		run.note(barred{contact: about, status: status, at: time.Now()})
 		return
 	}
 	contact := ""

@@ -269,7 +269,12 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 		}
 	}
 	r.s.Changes, r.s.Outcome, r.s.Phase = changes, outcome, step.Update
-	r.result.outcome, r.result.reason = outcome, r.s.Reason
+	if r.result.outcome, r.result.reason = outcome, r.s.Reason; r.s.Never { // it was about creating none
+		r.result.reason = ""
+		if r.s.Leaves() {
+			r.result.reason = step.ReasonNeverOwlat
+		}
+	}
 }
 
 // holder says who has the address, if the ledger knows a contact that exists. Drift says that no contact has it as its
