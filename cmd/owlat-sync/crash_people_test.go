@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // crashPerson is a row of the table that is synced while the program is killed, and what must become of it.
@@ -18,6 +19,7 @@ type crashPerson struct {
 	// those that were there too.
 	adopted bool
 	event   string // that the change makes due; empty: none
+	never   bool   // no mail may go to the person
 	gone    bool   // the row has left the source, and its contact with it unless it was adopted
 }
 
@@ -45,7 +47,41 @@ func crashScenarios() []crashScenario {
 	changes := crashScenario{name: "changes", before: before, after: after, halved: true}
 	read := changes
 	read.name, read.secret = "changes_with_the_secret", true
-	return []crashScenario{changes, read, first, stretches}
+	return []crashScenario{changes, read, first, stretches, crashNever()}
+}
+
+// crashNever marks people to whom no mail may go: some whose rows were in step, with a change and without, one who has another address now, one who was in Owlat before, one
+// whom a new row finds there, and one who is not there and stays so.
+func crashNever() crashScenario {
+	s := crashScenario{name: "never_mail", secret: true}
+	for n := 1; n <= 8; n++ {
+		was := newPerson("never", n)
+		was.adopted = n == 1
+		is := was
+		switch is.never = n <= 6; n {
+		case 2:
+			is.first = "Changed " + is.key
+		case 3:
+			is.email = "new-" + is.email
+		case 8:
+			is.first, is.event = "Changed "+is.key, eventUpdated
+		}
+		s.before, s.after = append(s.before, was), append(s.after, is)
+	}
+	for n := 1; n <= 3; n++ {
+		p := newPerson("unknown", n)
+		if p.never = n <= 2; !p.never {
+			p.event = eventCreated
+		}
+		p.adopted = n == 1
+		s.after = append(s.after, p)
+	}
+	return s
+}
+
+// stranger reports whether the person is not in Owlat, and stays so because no mail may go to them.
+func (p crashPerson) stranger() bool {
+	return p.never && !p.adopted && strings.HasPrefix(p.key, "unknown")
 }
 
 func newPerson(kind string, n int) crashPerson {
@@ -125,10 +161,10 @@ func crashChanges() (before, after []crashPerson) {
 func crashCSV(people []crashPerson) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	_ = w.Write([]string{"id", "email", "first_name", "newsletter", "plan"})
+	_ = w.Write([]string{"id", "email", "first_name", "newsletter", "plan", "never"})
 	for _, p := range people {
 		if !p.gone {
-			_ = w.Write([]string{p.key, p.email, p.first, strconv.FormatBool(p.news), p.plan})
+			_ = w.Write([]string{p.key, p.email, p.first, strconv.FormatBool(p.news), p.plan, strconv.FormatBool(p.never)})
 		}
 	}
 	w.Flush()
@@ -149,7 +185,8 @@ syncs:
       - {id: %s, when: newsletter}
       - {id: %s, existing: add}
     on_missing: delete
-    guards: {first_run: allow}
+    guards: {first_run: allow, opt_outs: allow}
+    suppressed: never
     events:
       - {name: user_created, on: created, properties: {plan: plan}}
       - {name: user_updated, on: updated}

@@ -27,7 +27,7 @@ import (
 // chance.
 const crashSlack = 12
 
-// TestCrash kills the program by SIGKILL at every sixth request of a sync of 60 rows, half of the times with the unsubscribe secret, of a first run, and of one that reads its source again and again, before it takes effect
+// TestCrash kills the program by SIGKILL at every sixth request of a sync of 60 rows, half of the times with the unsubscribe secret, of a first run, of one that reads its source again and again, and of one that learns to whom no mail may go, before it takes effect
 // or after it did but before its answer, and before or after every twelfth commit of its ledger ("make soak": both at each of all); and at some requests with a ledger in PostgreSQL. Each time a new process takes
 // over, and then Owlat and the ledger must be what the rows say: nothing lost, nothing doubled, no event sent twice, and
 // nothing left to do. What cannot be repeated, an event, must be reported where its answer was lost.
@@ -306,7 +306,7 @@ func (s *station) checkOwlat(effects []effect, unknown map[string]string) {
 	for _, p := range s.people {
 		c, there := left[p.email]
 		delete(left, p.email)
-		if there != (!p.gone || p.adopted) {
+		if there != ((!p.gone || p.adopted) && !p.stranger()) {
 			s.t.Errorf("row %s: there is a contact: %v", p.key, there)
 		}
 		want := s.topicsOf(p)
@@ -330,6 +330,32 @@ func (s *station) checkOwlat(effects []effect, unknown map[string]string) {
 		s.t.Errorf("an event that was not due: %s, %d times", event, n)
 	}
 	s.checkHistory()
+	s.checkOut(effects)
+}
+
+// checkOut wants that everybody to whom no mail may go is opted out of everything, nobody else is, and that this was asked for once, and once more where it was under way at the kill.
+func (s *station) checkOut(effects []effect) {
+	s.t.Helper()
+	asked := make(map[string]int)
+	for _, e := range effects {
+		if _, token, found := strings.Cut(e.path, "/unsub/"); found {
+			contact, _, _ := strings.Cut(token, ":")
+			asked[contact]++
+		}
+	}
+	for _, p := range s.people {
+		c, there := s.server.Contact(p.email)
+		if there && c.Unsubscribed != p.never {
+			s.t.Errorf("row %s: opted out of everything: %v", p.key, c.Unsubscribed)
+		}
+		if n := asked[c.ID]; n > 2 || n > 0 != (there && p.never) {
+			s.t.Errorf("row %s was opted out %d times", p.key, n)
+		}
+		delete(asked, c.ID)
+	}
+	if len(asked) > 0 {
+		s.t.Errorf("%d people of no row were opted out", len(asked))
+	}
 }
 
 // checkHistory wants that nobody was created or put on a topic twice.
@@ -353,7 +379,7 @@ func (s *station) checkHistory() {
 
 func (s *station) topicsOf(p crashPerson) []string {
 	var ids []string
-	if p.gone {
+	if p.gone || p.never {
 		return ids
 	}
 	if p.news && !p.adopted {
@@ -391,6 +417,12 @@ func (s *station) checkLedger() {
 		if deleted {
 			if e.ContactID != "" || e.Origin != ledger.OriginDeleted {
 				s.t.Errorf("the contact of row %s was deleted, the ledger says %+v", e.Key, e)
+			}
+			continue
+		}
+		if p.stranger() {
+			if e.ContactID != "" {
+				s.t.Errorf("row %s: nobody is created to whom no mail may go: %+v", e.Key, e)
 			}
 			continue
 		}

@@ -21,7 +21,7 @@ func TestKilledOnAList(t *testing.T) {
 	}
 	const people, at = 30, 20
 	for _, after := range []bool{false, true} {
-		for _, command := range []string{"add", "remove"} {
+		for _, command := range []string{"add", "remove", "optout"} {
 			t.Run(fmt.Sprint(command, " after ", after), func(t *testing.T) {
 				s := newStation(t, program)
 				var list strings.Builder
@@ -31,22 +31,29 @@ func TestKilledOnAList(t *testing.T) {
 				}
 				made, err := s.server.Setup(owlattest.Given{
 					Keys:   map[string]owlattest.GivenKey{"all": {Scopes: owlattest.AllScopes()}},
-					Topics: map[string]owlattest.GivenTopic{"news": {}},
+					Topics: map[string]owlattest.GivenTopic{"news": {}}, UnsubscribeSecret: crashSecret,
 				})
 				if err != nil {
 					t.Fatal(err)
 				}
 				s.crashStart = &crashStart{key: made.Keys["all"], news: made.Topics["news"]}
-				s.write("owlat-sync.yaml", []byte("owlat: {requests_per_second: 20}\nsyncs:\n  users:\n    source: {dsn: \"csv:people.csv\"}\n    fields: {email: email}\n"))
+				links := ""
+				if command == "optout" {
+					links = fmt.Sprintf(", unsubscribe_secret: %q", crashSecret)
+				}
+				s.write("owlat-sync.yaml", []byte("owlat: {requests_per_second: 20"+links+"}\nsyncs:\n  users:\n    source: {dsn: \"csv:people.csv\"}\n    fields: {email: email}\n"))
 				s.write("people.csv", []byte(list.String()))
 				for _, before := range [][]string{{"upsert"}, {"topic", "add", s.news}} {
-					if before[0] == "upsert" || command == "remove" {
+					if before[0] == "upsert" || command != "add" {
 						if p, code := s.run(append(before, "--from", "people.csv", "--yes")...); code != int(exitcode.OK) {
 							t.Fatalf("%v: code %d\n%s%s", before, code, &p.stdout, &p.stderr)
 						}
 					}
 				}
 				args := []string{"topic", command, s.news, "--from", "people.csv", "--yes"}
+				if command == "optout" {
+					args = []string{"optout", "--from", "people.csv", "--yes"}
+				}
 
 				victim := s.begin(gate{at: at, after: after}, nil, args...)
 				if !s.killed(victim) {
@@ -58,7 +65,8 @@ func TestKilledOnAList(t *testing.T) {
 				effects = append(effects, more...)
 				sent := make(map[string]int)
 				for _, e := range effects {
-					sent[e.path+" "+e.body]++
+					whom, _, _ := strings.Cut(e.path, ":") // a token has the time
+					sent[e.method+" "+whom+" "+e.body]++
 				}
 				on := 0
 				for _, c := range s.server.Contacts() {
@@ -69,6 +77,21 @@ func TestKilledOnAList(t *testing.T) {
 				case "remove":
 					if on != 0 || code != int(exitcode.OK) {
 						t.Errorf("%d are on the topic, code %d\n%s%s", on, code, &last.stdout, &last.stderr)
+					}
+				case "optout":
+					for _, c := range s.server.Contacts() {
+						if !c.Unsubscribed || len(c.Topics) > 0 || code != int(exitcode.OK) {
+							t.Errorf("%+v, code %d\n%s%s", c, code, &last.stdout, &last.stderr)
+						}
+					}
+					again := 0
+					for what, n := range sent {
+						if strings.Contains(what, "/unsub/") {
+							again += n - 1
+						}
+					}
+					if again > 1 {
+						t.Errorf("%d opt-outs too many: %v", again, sent)
 					}
 				case "add":
 					lost = strings.Count(last.stdout.String(), "\nfailed ")
@@ -84,7 +107,7 @@ func TestKilledOnAList(t *testing.T) {
 						}
 					}
 				}
-				if total := len(effects); total > people+8 { // what was in flight may be sent again
+				if total := len(effects); command != "optout" && total > people+8 { // what was in flight may be sent again
 					t.Errorf("%d requests for %d people", total, people)
 				}
 			})
