@@ -98,6 +98,7 @@ func Run(t *testing.T, k Kind) {
 		"full names":        testFullNames,
 		"keys":              testKeys,
 		"consents":          testConsents,
+		"never mail":        testNever,
 		"properties":        testProperties,
 		"exact numbers":     testExact,
 		"dates and times":   testTimes,
