@@ -41,8 +41,8 @@ type Summary struct {
 	Lookups     int              `json:"lookups"`  // requests spent on looking up single contacts before the plan was made
 	Duration    time.Duration    `json:"duration"` // time that the requests take within the budget, in JSON as nanoseconds; a plan alone includes the listing and the look-ups that its run needs
 	Longest     time.Duration    `json:"longest"`  // time that Most.Requests take, counted like Duration
-	// Links are the memberships to be read with the unsubscribe secret, which takes nothing of the budget, and LinksLast is how long that takes at
-	// the pace for it. It goes on beside the Requests.
+	// Links are the requests with the unsubscribe secret at most, which take nothing of the budget: memberships to be read, and people to be opted
+	// out of everything. LinksLast is how long they take at the pace for them. They go on beside the Requests.
 	Links     int           `json:"links,omitempty"`
 	LinksLast time.Duration `json:"links_last,omitempty"`
 	MayExist  int           `json:"may_exist"` // rows of Outcomes[Created] whose contact may exist already: then it is adopted

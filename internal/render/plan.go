@@ -224,7 +224,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 		add("requests", "%6s%s, %s at %g a second", between(least.Requests, most.Requests), asking, lasts(p), rate)
 	}
 	if p.Links > 0 {
-		add("links", "%6d to read who is on which topic, %s, beside those requests", p.Links, bar.About(p.LinksLast))
+		add("links", "%6d to %s, %s, beside those requests", p.Links, byLinks(p), bar.About(p.LinksLast))
 	}
 	if p.FirstRun && p.Adoption.Mode != owlatsync.AdoptNothing {
 		lines = append(lines, "  contacts that exist already: "+p.Adoption.Reason)
@@ -237,6 +237,18 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 		lines = append(lines, "  a run would end with exit code 3: "+why)
 	}
 	return append(lines, guardLines(p, sync.Guards, sync.Suppressed.Column != "")...)
+}
+
+// byLinks says what is done with the unsubscribe secret.
+func byLinks(p owlatsync.Summary) string {
+	const out, read = "opt people out of everything", "read who is on which topic"
+	switch outs := p.Memberships.OptedOut + p.Sought; {
+	case outs == 0:
+		return read
+	case p.Links > outs:
+		return out + ", and to " + read
+	}
+	return out
 }
 
 // mayExist says how many of the rows to create may have a contact already.

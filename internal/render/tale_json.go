@@ -90,6 +90,9 @@ func newTaleJSON(t tale) taleJSON {
 	}
 	if t.Barred != nil {
 		j.Barred = words.Object{{Name: "reason", Value: t.Barred.Reason}, {Name: "at", Value: t.Barred.At}}
+		if !t.Barred.Told.IsZero() {
+			j.Barred = append(j.Barred, words.Member{Name: "opted_out", Value: t.Barred.Told})
+		}
 	}
 	switch {
 	case t.Remote != nil:

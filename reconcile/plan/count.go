@@ -33,6 +33,9 @@ func (p *Planner) count(s *step.Step) {
 	if p.Links {
 		p.plan.Summary.Links += s.Links()
 	}
+	if s.OptsOut() || s.Seeks && p.Policies.OptsOut {
+		p.plan.Summary.Links++
+	}
 	for _, c := range s.Changes {
 		if c.Kind == owlatsync.AddTopic {
 			p.adds[c.Topic]++

@@ -21,9 +21,9 @@ type Person struct {
 	Subject
 	Address string // normalised; empty: none is known
 	Tales   []*explain.Tale
-	Heard   []ledger.Feedback // of the address, also without a row
-	Barred  *ledger.Suppression
-	Choices []*explain.Tale // rows of several persons that have the key that was typed; there is nothing else then
+	Heard   []ledger.Feedback   // of the address, also without a row
+	Barred  *ledger.Suppression // of the address, of the contact of a row, or of a contact whose id was typed
+	Choices []*explain.Tale     // rows of several persons that have the key that was typed; there is nothing else then
 }
 
 // Known reports whether anything is known of the person.
@@ -32,21 +32,53 @@ func (p *Person) Known() bool { return len(p.Tales) > 0 || len(p.Heard) > 0 || p
 // Find finds out what a ledger knows of somebody. It tells also of rows in syncs that the configuration does not have.
 func Find(ctx context.Context, l explain.Ledger, syncs []config.Sync, who Subject) (_ *Person, err error) {
 	p := &Person{Subject: who}
+	if err := p.search(ctx, l, syncs); err != nil || len(p.Choices) > 0 {
+		return p, err
+	}
+	return p, p.bar(ctx, l)
+}
+
+// search finds the rows of the person, and what Owlat told of them.
+func (p *Person) search(ctx context.Context, l explain.Ledger, syncs []config.Sync) (err error) {
+	who := p.Subject
 	if who.Word == "" {
-		return p, p.byKey(ctx, l, syncs, map[string]string{who.Sync: who.Key})
+		return p.byKey(ctx, l, syncs, map[string]string{who.Sync: who.Key})
 	}
 	keys := make(map[string]string)
 	for i := range syncs {
 		keys[syncs[i].Name] = syncs[i].RowKeys([]string{who.Word})[0]
 	}
 	if p.Address, err = owlatsync.NormalizeAddress(who.Word); err == nil {
-		return p, p.byAddress(ctx, l, syncs, keys)
+		return p.byAddress(ctx, l, syncs, keys)
 	}
 	p.Address = ""
 	if err := p.byKey(ctx, l, syncs, keys); err != nil || p.Known() || len(p.Choices) > 0 {
-		return p, err
+		return err
 	}
-	return p, p.byContact(ctx, l, syncs)
+	return p.byContact(ctx, l, syncs)
+}
+
+// bar finds out whether no mail may go to the person: to the address, or to the contact, whatever its address is by now.
+func (p *Person) bar(ctx context.Context, l explain.Ledger) error {
+	names := []string{p.Address, p.Word}
+	for _, t := range p.Tales {
+		if t.Entry != nil {
+			names = append(names, t.Entry.ContactID)
+		}
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
+	found, err := l.Suppressions(ctx, names)
+	if err != nil {
+		return err
+	}
+	var barred ledger.Suppression
+	for _, name := range names {
+		barred = barred.With(found[name])
+	}
+	if barred.Reason != "" {
+		p.Barred = &barred
+	}
+	return nil
 }
 
 // byContact finds the rows of the contact whose id was typed.
@@ -95,13 +127,7 @@ func (p *Person) byAddress(ctx context.Context, l explain.Ledger, syncs []config
 	if err := p.add(ctx, l, syncs, keys); err != nil {
 		return err
 	}
-	if p.Heard, err = l.Feedbacks(ctx, "", p.Address, 0, HeardMost); err != nil {
-		return err
-	}
-	barred, err := l.Suppressions(ctx, []string{p.Address})
-	if s, there := barred[p.Address]; there {
-		p.Barred = &s
-	}
+	p.Heard, err = l.Feedbacks(ctx, "", p.Address, 0, HeardMost)
 	return err
 }
 

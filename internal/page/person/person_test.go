@@ -75,6 +75,33 @@ func TestFinding(t *testing.T) {
 	}
 }
 
+// TestNeverMailIsOfTheContact: a mark of the contact, or of its former address, shows whatever the address is by now, and however the person was searched for.
+func TestNeverMailIsOfTheContact(t *testing.T) {
+	t.Parallel()
+	l := book(t, "users 1 new@example.com k1", "users 2 bob@example.com k2", "web 3 - k3")
+	for _, s := range []ledger.Suppression{
+		{Email: "old@example.com", Reason: ledger.NeverMail, At: at}, {Email: "k1", Reason: ledger.NeverMail, At: at, Told: at}, {Email: "k3", Reason: ledger.Listed, At: at},
+		{Email: "k9unknown", Reason: ledger.Listed, At: at},
+	} {
+		if err := l.Suppress(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for word, want := range map[string]ledger.SuppressionReason{
+		"new@example.com": ledger.NeverMail, "1": ledger.NeverMail, "k1": ledger.NeverMail, "old@example.com": ledger.NeverMail, "3": ledger.Listed, "k9unknown": ledger.Listed,
+		"bob@example.com": "", "2": "", "k2": "",
+	} {
+		p, err := person.Find(t.Context(), l, syncs, person.Subject{Word: word})
+		if err != nil || (p.Barred == nil) != (want == "") || p.Barred != nil && (p.Barred.Reason != want || !p.Known()) {
+			t.Errorf("%s: barred %+v, want %q, %v", word, p.Barred, want, err)
+			continue
+		}
+		if (word == "new@example.com" || word == "k1") && !strings.Contains(p.Verdict().Says, "opted them out of everything") {
+			t.Errorf("%s: %s", word, p.Verdict().Says)
+		}
+	}
+}
+
 func TestWhoIsMeantInASource(t *testing.T) {
 	t.Parallel()
 	l := book(t, "users 1 ada@example.com k1", "web ada@example.com ada@example.com k1")

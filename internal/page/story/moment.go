@@ -160,8 +160,12 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		}
 		add(o.Written, WriteBack, 0, "That the person left "+name+" was written into a source.", "")
 	}
-	if t.Barred != nil {
-		add(t.Barred.At, Owlat, 0, "Since then no mail may go to the address: "+why(*t.Barred)+".", "")
+	if s := t.Barred; s != nil {
+		says, by := why(*s)
+		add(s.At, by, 0, says, "")
+		if s.Reason == ledger.Listed { // of a row the history tells which run did it
+			add(s.Told, Owlat, 0, "Owlat opted the person out of everything, as it was asked to.", "")
+		}
 	}
 	for _, m := range ledger.OfEvents(e.Events) {
 		if m.State == ledger.EventDue || m.State == ledger.EventAwaited {
@@ -187,13 +191,15 @@ func capital(text string) string {
 	return string(text[0]-'a'+'A') + text[1:]
 }
 
-// why says why no mail may go to an address.
-func why(s ledger.Suppression) string {
+// why says since when and why no mail may go to an address or a person, and who said so.
+func why(s ledger.Suppression) (says string, by Origin) {
 	switch s.Reason {
 	case ledger.NeverMail:
-		return "its row said so"
+		return "A row said that no mail may go to the person, ever.", Source
 	case ledger.Listed:
-		return "a list said so"
+		return "Somebody handed in a list that says that no mail may go to the person, ever.", Person
+	case ledger.Complained:
+		return "Since then no mail may go to the address: it complained.", Owlat
 	}
-	return "it " + string(s.Reason)
+	return "Since then no mail may go to the address: it bounced.", Owlat
 }

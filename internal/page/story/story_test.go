@@ -80,6 +80,8 @@ func TestVerdicts(t *testing.T) {
 		"no topics":     {func(t *explain.Tale) { t.Sync.Topics, t.Entry.Memberships = nil, nil }, story.Good, "This sync puts nobody on a topic", ""},
 		"bounced":       {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Bounced, At: at} }, story.Off, "came back for good", "lift the suppression"},
 		"complained":    {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Complained, At: at} }, story.Off, "as spam", "only if the person asked"},
+		"never mail":    {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.NeverMail, At: at} }, story.Off, "Owlat itself was not told", "Only the person"},
+		"listed":        {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: at, Told: at} }, story.Off, "opted them out of everything", "Only the person"},
 		"never applied": {func(t *explain.Tale) { t.Entry = nil }, story.Waiting, "No run has applied the row", "Ask for a run"},
 		"given up": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Parked: true, Category: ledger.CategoryTaken, Reason: "taken"}
@@ -149,6 +151,7 @@ func TestMoments(t *testing.T) {
 		t.Entry.Memberships[0].Renewed = minute(3)
 		t.Entry.Failure = &ledger.Failure{First: minute(8), Last: minute(8), Attempts: 1, Reason: "no answer in time"}
 		t.Heard = []ledger.Feedback{left, bounce}
+		t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: minute(11), Told: minute(12)}
 		t.OptOuts = []ledger.OptOut{{Topic: "news", At: minute(4), Written: minute(6)}, {Topic: "tips", At: minute(10)}}
 	})
 	moments := story.Moments([]*explain.Tale{row}, []ledger.Feedback{left}, []ledger.Delivery{
@@ -160,6 +163,8 @@ func TestMoments(t *testing.T) {
 		got = append(got, fmt.Sprintf("%d %s %s%s", int(m.At.Sub(at).Minutes()), m.Origin, m.Says, m.More))
 	}
 	want := []string{
+		"12 Owlat Owlat opted the person out of everything, as it was asked to.",
+		"11 operator Somebody handed in a list that says that no mail may go to the person, ever.",
 		"10 Owlat The person left “tips”. A webhook told so.",
 		"9 operator Asked to try again.",
 		"8 sync The row began to fail.no answer in time",
