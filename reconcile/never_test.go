@@ -270,28 +270,6 @@ func TestNeverMailAndOtherSyncs(t *testing.T) {
 	}
 }
 
-// TestNeverMailOfAMergedContact opts out the contact that stays.
-func TestNeverMailOfAMergedContact(t *testing.T) {
-	t.Parallel()
-	w := newNever(t, true, reconcile.Topic{ID: "news"})
-	w.run(user("1", "a@example.com", "A", true))
-	id, into := w.contact("a@example.com").ID, w.people("heir@example.com")
-	if err := w.server.Merge(into, id); err != nil {
-		t.Fatal(err)
-	}
-	if resp := w.call("PUT", "/contacts/"+into, `{"email":"a@example.com"}`); resp.StatusCode != 200 {
-		t.Fatal(resp.Status)
-	}
-	report := w.run(neverMail(user("1", "a@example.com", "A", true)))
-	w.wantOut(into)
-	if report.Memberships.OptedOut != 1 {
-		t.Errorf("%+v", report)
-	}
-	before := w.requests()
-	w.run(neverMail(user("1", "a@example.com", "A", true)))
-	w.sent(before)
-}
-
 // TestTheSecretIsRefused: rows that are to be opted out wait and say why, nobody else does, and nothing puts these people on a topic meanwhile.
 func TestTheSecretIsRefused(t *testing.T) {
 	t.Parallel()

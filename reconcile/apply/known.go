@@ -20,16 +20,16 @@ type known struct{ *row }
 
 // read reads on which topics a contact is, and reports whether that is known.
 func (r known) read(ctx context.Context, contact string) bool {
-	r.members, r.readAt = nil, time.Time{}
+	r.members, r.readAt, r.shown = nil, time.Time{}, ""
 	if contact == "" || !r.Links.Able() {
 		return false
 	}
-	members, _, err := r.Links.Read(ctx, r.client, contact)
+	members, shown, err := r.Links.Read(ctx, r.client, contact)
 	if err != nil {
 		return false
 	}
 	r.askTime(ctx)
-	r.members, r.readAt = members, r.now()
+	r.members, r.readAt, r.shown = members, r.now(), shown
 	return true
 }
 

@@ -173,13 +173,34 @@ func (r never) inherit(ctx context.Context, contact string) error {
 	return nil
 }
 
-// barred says why no mail may go to the contact or its address; empty: it may.
+// moved has the new address of a contact suppressed as the contact is by the user's own word: if Owlat merges the contact into another one, the address alone tells who that is.
+func (r never) moved(ctx context.Context) error {
+	found, err := r.Ledger.Suppressions(ctx, []string{r.e.ContactID})
+	if err != nil {
+		return r.readFailed(err)
+	}
+	if was := found[r.e.ContactID]; was.Reason.Asked() {
+		return (barring{r.run}).suppress(ctx, ledger.Suppression{Email: r.e.Email, Reason: was.Reason, At: was.At})
+	}
+	return nil
+}
+
+// barred says why no mail may go to the contact or its address; empty: it may. Owlat may have shown another address than the ledger has, such as
+// that of a contact that was merged into this one.
 func (r never) barred(ctx context.Context) (ledger.SuppressionReason, error) {
-	found, err := r.Ledger.Suppressions(ctx, []string{r.e.Email, r.e.ContactID})
+	names := []string{r.e.Email, r.e.ContactID}
+	if r.shown != "" && r.shown != r.e.Email {
+		names = append(names, r.shown)
+	}
+	found, err := r.Ledger.Suppressions(ctx, names)
 	if err != nil {
 		return "", r.readFailed(err)
 	}
-	return found[r.e.Email].With(found[r.e.ContactID]).Reason, nil
+	is := found[r.e.Email].With(found[r.e.ContactID])
+	if len(names) > 2 {
+		is = is.With(found[r.shown])
+	}
+	return is.Reason, nil
 }
 
 // bars returns what suppresses the contact of an entry, also under another address, and its address, also of another contact.

@@ -35,6 +35,7 @@ type row struct {
 
 	members consent.Members // as they were read last; nil: they are not known
 	readAt  time.Time       // when, on Owlat's clock
+	shown   string          // the contact's address then; empty: not known
 	parted  bool            // a reading of this step showed that the person has left topics
 	leftAll bool            // the person may have left everything
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.

@@ -76,7 +76,10 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	r.e.Witness = c.UpdatedAt // also for adds in doubt: the step has looked at them
 	dated(r).moved()
 	r.event("updated", strings.Join(what, ", "))
-	return true, nil
+	if u.Email != nil {
+		err = never(r).moved(ctx)
+	}
+	return true, err
 }
 
 // differing returns the update that brings the contact to what the row asks for, and the names of its fields.

@@ -33,9 +33,6 @@ func (p *Planner) count(s *step.Step) {
 	if p.Links {
 		p.plan.Summary.Links += s.Links()
 	}
-	if s.OptsOut() || s.Seeks && p.Policies.OptsOut {
-		p.plan.Summary.Links++
-	}
 	for _, c := range s.Changes {
 		if c.Kind == owlatsync.AddTopic {
 			p.adds[c.Topic]++
@@ -69,6 +66,9 @@ func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
 	}
 	if s.Seeks {
 		sum.Sought += by
+	}
+	if s.OptsOut() || s.Seeks && s.Met != nil && slices.ContainsFunc(s.Met.Changes, func(c owlatsync.Change) bool { return c.Kind == owlatsync.OptOut }) {
+		sum.Links += by
 	}
 	if s.OptsOut() && !(sum.FirstRun && s.New) {
 		sum.OptOuts += by
