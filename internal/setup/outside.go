@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,15 @@ const (
 	HoldersPart = 0.97
 	SharePart   = 0.03
 )
+
+// LinksShare is the part of the pace of requests by links that whoever sends beside runs has: a service may send at its whole pace meanwhile, and nothing tells
+// one of the other.
+const LinksShare = 0.5
+
+// BesideLinks returns the option of a client that sends by links beside runs.
+func BesideLinks(to config.Owlat) owlat.Option {
+	return owlat.WithPreferencesRate(LinksShare * cmp.Or(to.PreferencesPerSecond, owlat.DefaultPreferencesRate))
+}
 
 // livesWithin is how long ago a node of a service may last have told that it lives.
 const livesWithin = 10 * time.Second

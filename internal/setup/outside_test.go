@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,6 +46,21 @@ func outside(t *testing.T, o setup.Opener, cfg *config.Config, locks bool) *setu
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestLinksBesideRuns: who opts people out beside a service has a stated share of the pace by links.
+func TestLinksBesideRuns(t *testing.T) {
+	t.Parallel()
+	for configured, want := range map[float64]float64{0: owlat.DefaultPreferencesRate / 2, 5: 2.5} {
+		to := config.Owlat{URL: "https://owlat.example", APIKey: config.Secret("lm_live_" + strings.Repeat("a", 40)), UnsubscribeSecret: "s", PreferencesPerSecond: configured}
+		client, err := setup.Opener{}.Client(to, setup.BesideLinks(to))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := client.Preferences.Rate(); got != want {
+			t.Errorf("%v a second configured: %v, want %v", configured, got, want)
+		}
+	}
 }
 
 func upsert(out *setup.Outside) error {

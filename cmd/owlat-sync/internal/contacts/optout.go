@@ -77,7 +77,7 @@ func optout(a *program.App, cmd *cobra.Command, args []string, from *listFlags) 
 	if err != nil {
 		return err
 	}
-	client, err := a.Opener().Client(cfg.Owlat)
+	client, err := a.Opener().Client(cfg.Owlat, setup.BesideLinks(cfg.Owlat))
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func optout(a *program.App, cmd *cobra.Command, args []string, from *listFlags) 
 	bars := &bar.Bars{Ledger: l, Links: client, Topics: topicsOf(cfg)}
 	t := &listTale{App: a, flags: from, job: list.OptOut(bars), advise: func(err error) error { return setup.Advise(err, cfg.Owlat) },
 		open: func() (*setup.Outside, error) {
-			return setup.OpenOutside(cmd.Context(), a.Opener(), cfg, cmd.CommandPath(), false)
+			return setup.OpenOutside(cmd.Context(), a.Opener(), cfg, cmd.CommandPath(), true)
 		}}
 	t.job.Deployment = cfg.Owlat.URL
 	if from.file == "" {

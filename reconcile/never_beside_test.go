@@ -1,11 +1,18 @@
 package reconcile_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
+	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/bar"
 )
 
 // TestNeverMailOfAMergedContact opts out the contact that stays.
@@ -81,5 +88,61 @@ func TestNeverMailAndAnHeir(t *testing.T) {
 		}
 		w.sync = mine
 		w.run(marked)
+	}
+}
+
+// away answers opt-outs in place of the server, which counts what a run sends.
+type away struct{}
+
+func (away) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer := httptest.NewRecorder()
+	answer.Header().Set("Content-Type", "application/json")
+	_, _ = answer.WriteString(`{"ok":true,"data":{"message":"","listsRemoved":1}}`)
+	resp := answer.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+// TestOptOutBesideARun: a run that goes on puts nobody on a topic any more to whom a list says, meanwhile, that no mail may go.
+func TestOptOutBesideARun(t *testing.T) {
+	t.Parallel()
+	w := newNever(t, true, reconcile.Topic{ID: "news", When: true})
+	var list, all []owlatsync.Row
+	for i := range 6 {
+		list = append(list, user(fmt.Sprint(i), fmt.Sprintf("p%d@example.com", i), "P", false))
+		all = append(all, user(fmt.Sprint(i), fmt.Sprintf("p%d@example.com", i), "P", true))
+	}
+	w.run(list...)
+	w.workers = 1
+	client, err := owlat.NewClient("https://owlat.example/base", w.key, append(slices.Clone(w.options), owlat.WithTransport(away{}), owlat.WithoutLimiter())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bars := &bar.Bars{Ledger: w.ledger, Links: client}
+	barred := false
+	w.server.OnAnswer = func(r owlattest.Request, _ int) {
+		if r.Route != owlattest.RouteTopicContacts || barred {
+			return
+		}
+		barred = true
+		for i := range 6 {
+			contact := w.contact(fmt.Sprintf("p%d@example.com", i))
+			if len(contact.Topics) > 0 {
+				continue
+			}
+			if became, err := bars.Bar(t.Context(), client, contact.Email); err != nil || became != bar.Now {
+				t.Errorf("%s, %v", became, err)
+			}
+		}
+	}
+	if _, err := w.try(t.Context(), runOptions{}, rows{list: all}); err != nil {
+		t.Fatal(err)
+	}
+	on := 0
+	for _, c := range w.server.Contacts() {
+		on += len(c.Topics)
+	}
+	if !barred || on != 1 {
+		t.Errorf("%d people are on the topic, want the first one alone", on)
 	}
 }
