@@ -46,6 +46,8 @@ type Report struct {
 	Topics      []NamedTopic     `json:"topics,omitempty"`  // those that the configuration names
 	// UnsureRead says that the memberships of all adds that are unsure have been read: no later run need look for such adds.
 	UnsureRead bool `json:"unsure_read,omitempty"`
+	// LinksEnded says why the run went on as without the unsubscribe secret: the deployment refused it, or did not answer; empty: it did not.
+	LinksEnded string `json:"links_ended,omitempty"`
 }
 
 // NamedTopic is a topic that the configuration knows by its name, with the id that the name stood for.

@@ -57,8 +57,8 @@ func (e *Engine) begin(s *Sync, reader ledger.Reader, client *owlat.Client) (*wo
 		return nil, fmt.Errorf("count the requests of the run: %w", err)
 	}
 	w.policies.OptsOut = w.client.Preferences.Configured()
-	w.links = remote.NewLinks(w.client, func(refusal error) {
-		e.log.Warn("memberships are not read any more in this run, which goes on as without the unsubscribe secret", "sync", s.Name, "error", refusal)
+	w.links = remote.NewLinks(w.client, remote.Fair, func(ended error) {
+		e.log.Warn("memberships are not read any more in this run, which goes on as without the unsubscribe secret", "sync", s.Name, "error", ended)
 	})
 	return w, nil
 }
@@ -150,6 +150,9 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	w.tell.Complete()
 	r.Report = w.tell.Report()
 	r.Report.UnsureRead = w.read && w.links.Able() && !w.soFar.Unread()
+	if ended := w.links.Refused(); ended != nil {
+		r.Report.LinksEnded = ended.Error()
+	}
 	r.Finished = w.engine.ledger.Now()
 	r.Heartbeat = r.Finished
 	r.Status, r.Message = status(ctx, workErr, r.Report)

@@ -46,7 +46,7 @@ func (n *next) of(sync, key, topic string) owlatsync.ChangeKind {
 // members reads and compares memberships.
 func (e verification) members(ctx context.Context, syncs []Sync, o VerifyOptions, l *compare.Listing, each func(Finding) error, tell *progress.Teller, next *next) (read members.Read, err error) {
 	needs := members.Needs{
-		Links: remote.NewLinks(e.client, nil), Reads: e.client, Finds: e.outside, Ledger: e.ledger, Take: l.Take, Next: next.of, Planned: next.planned,
+		Links: remote.NewLinks(e.client, 0, nil), Reads: e.client, Finds: e.outside, Ledger: e.ledger, Take: l.Take, Next: next.of, Planned: next.planned,
 	}
 	total := 0
 	for _, s := range syncs {

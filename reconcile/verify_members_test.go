@@ -293,6 +293,14 @@ func TestASecretThatIsRefusedEndsTheReading(t *testing.T) {
 		if err != nil || v.Members.Ended == nil || v.Members.Contacts != 0 || v.Members.Unread != 60 || len(told) != 0 || w.links()-links > 32 {
 			t.Errorf("%q, %+v, %v, %d requests", told, v.Members, err, w.links()-links)
 		}
+		// A clock that is off does the same.
+		w.server.SetUnsubscribeSecret(verifySecret)
+		w.server.ClockAhead = 100 * 24 * time.Hour
+		v, told, err = w.look(reconcile.VerifyOptions{Repair: true}, list...)
+		if refusal, _ := errors.AsType[*owlat.PreferencesError](v.Members.Ended); err != nil || refusal == nil || refusal.Reason != owlat.ReasonExpired || v.Members.Unread != 60 || len(told) != 0 {
+			t.Errorf("%q, %+v, %v", told, v.Members, err)
+		}
+		w.server.ClockAhead = 0
 		// Owlat is away for a while: who cannot be read is counted, and the others are read.
 		w.server.SetUnsubscribeSecret(verifySecret)
 		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Route: "/prefs/verify/{token}", At: 5, Count: 3}); err != nil {

@@ -208,7 +208,7 @@ func (s *sender) one(ctx context.Context, c *owlat.Client, e Entry) {
 		s.end(err)
 		s.pool.Close(err)
 	}
-	if r.Err != nil && remote.Classify(r.Err).Class == ledger.StopRun {
+	if r.Err != nil && (remote.Classify(r.Err).Class == ledger.StopRun || remote.IsRefusal(r.Err)) { // every other one would meet it, too
 		s.end(r.Err)
 		s.pool.Close(r.Err)
 	}

@@ -9,11 +9,14 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"owlatsync/internal/exitcode"
+	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/bar"
 )
 
 // town is an emulator with people and a topic, in a bubble.
@@ -236,6 +239,64 @@ func TestWhatEndsAJob(t *testing.T) {
 				}
 				_ = j.Close(true)
 			})
+		})
+	}
+}
+
+// TestARefusedSecretEndsAnOptOut at once, or in its midst: whoever was opted out by then stays so, those who are gone are told as such, and the rest
+// is left to another try.
+func TestARefusedSecretEndsAnOptOut(t *testing.T) {
+	t.Parallel()
+	const secret = "the secret of links"
+	for name, spoil := range map[string]func(s *owlattest.Server){
+		"none":                 func(s *owlattest.Server) {},
+		"of another":           func(s *owlattest.Server) { s.SetUnsubscribeSecret("that of another deployment") },
+		"a clock off":          func(s *owlattest.Server) { s.ClockAhead = 100 * 24 * time.Hour },
+		"refused in the midst": nil,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newTown(t, 100)
+			w.server.SetUnsubscribeSecret(secret)
+			var ids []string
+			for _, p := range w.people {
+				id, err := w.server.AddContact(owlattest.ContactState{Email: p.Contact})
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, id)
+			}
+			if _, _, err := w.do(t, Add(w.topic), nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(w.server.SoftDelete(ids[0]), w.server.Merge(ids[2], ids[1])); err != nil {
+				t.Fatal(err)
+			}
+			if spoil != nil {
+				spoil(&w.server)
+			} else {
+				time.AfterFunc(2*time.Second, func() { w.server.SetUnsubscribeSecret("changed") })
+			}
+			links, err := w.client.With(owlat.WithUnsubscribeSecret(secret))
+			if err != nil {
+				t.Fatal(err)
+			}
+			box := memory.New()
+			sums, _, err := w.do(t, OptOut(&bar.Bars{Ledger: box, Links: links}), nil, nil)
+			refusal, _ := errors.AsType[*owlat.PreferencesError](err)
+			if all := sums.Failed + sums.Left + sums.Outcomes[bar.Now] + sums.Outcomes[bar.Here]; all != 100 || (refusal == nil) != (name == "none") {
+				t.Errorf("%s: %+v, %v", name, sums, err)
+			}
+			switch n := w.server.Stats().Links.Total; {
+			case name == "none" && (sums.Outcomes[bar.Now] != 98 || sums.Outcomes[bar.Here] != 2):
+				t.Errorf("%s: %+v", name, sums)
+			case name == "refused in the midst" && (sums.Outcomes[bar.Now] == 0 || sums.Left == 0):
+				t.Errorf("%s: %+v", name, sums)
+			case name != "none" && name != "refused in the midst" && n > 12:
+				t.Errorf("%s: %d requests with a refused secret", name, n)
+			}
+			if on := w.onTopic(); on != 98-sums.Outcomes[bar.Now] {
+				t.Errorf("%s: %d are on the topic after %+v", name, on, sums)
+			}
 		})
 	}
 }

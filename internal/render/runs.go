@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"owlatsync"
@@ -204,6 +205,30 @@ func addedWords(m owlatsync.MembershipCounts) string {
 // confirmWithin is how long the link of a double opt-in lives, in words.
 var confirmWithin = words.Plural(int(ledger.ConfirmWithin.Hours()/24), "day")
 
+// without says of which syncs the run went on as without the unsubscribe secret, once for each reason.
+func (r *Runs) without(to To) {
+	var reasons []string
+	of := make(map[string][]string)
+	for _, report := range r.reports {
+		why := report.LinksEnded
+		if why == "" {
+			continue
+		}
+		if of[why] == nil {
+			reasons = append(reasons, why)
+		}
+		of[why] = append(of[why], report.Sync)
+	}
+	for _, why := range reasons {
+		to.printf("\n%s: %s.\n", strings.Join(of[why], ", "), to.Typed.Complete(withoutLinks(why)))
+	}
+}
+
+// withoutLinks says what it means that the secret was refused or nothing answered, and what to do.
+func withoutLinks(why string) string {
+	return "the unsubscribe secret could not be used to the end, and the run went on as without it: " + words.Printable(why) + "; \"owlat-sync check\" tests it"
+}
+
 // remarks adds what the numbers do not say.
 func (r *Runs) remarks(to To) {
 	if r.twins > 0 {
@@ -219,6 +244,7 @@ func (r *Runs) remarks(to To) {
 			to.printf("\n%s: %s.\n", report.Sync, addedWords(m))
 		}
 	}
+	r.without(to)
 	if r.unasked > 0 {
 		to.printf("\n%s skipped because --only or --limit asked for others.\n", words.Several(r.unasked, "row was", "rows were"))
 	}

@@ -152,6 +152,9 @@ func Status(to To, deployment string, st standing.Sync, typed words.Typed) error
 	if last := s.Runs[0]; last.Report != nil && last.Report.Memberships.Pending > 0 {
 		to.printf("  the latest: %s\n", addedWords(last.Report.Memberships))
 	}
+	if last := s.Runs[0]; last.Report != nil && last.Report.LinksEnded != "" {
+		to.printf("  the latest: %s\n", typed.Complete(withoutLinks(last.Report.LinksEnded)))
+	}
 	switch last := s.Runs[0]; {
 	case last.Status == string(ledger.StatusDied):
 		to.printf("  the latest broke off%s: %s; the next run goes on from what is recorded\n", heard(st.Runs[0]), last.Message)

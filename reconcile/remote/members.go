@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"owlatsync"
 	"owlatsync/owlat"
@@ -18,21 +19,24 @@ var ErrUntold = errors.New("memberships cannot be read")
 // linksOutage is how many readings in a row must fail before a run does without them.
 const linksOutage = 10
 
-// Links reads memberships by the links in Owlat's mails, for one run. Once the deployment has refused the unsubscribe secret, nothing is read any
-// more. The zero value reads nothing. It is safe for concurrent use.
+// Links reads memberships by the links in Owlat's mails, for one run. Once the deployment has refused the unsubscribe secret, has failed again and
+// again, or has let a minute pass without an answer, nothing is read any more. The zero value reads nothing. It is safe for concurrent use.
 type Links struct {
 	able bool
-	told func(refusal error)
+	fair time.Duration
+	told func(ended error)
 
-	mu     sync.Mutex
-	failed int   // readings in a row
-	ended  error // why nothing is read any more; nil: it is
+	mu      sync.Mutex
+	failed  int // readings in a row
+	waiting waiting
+	ended   error // why nothing is read any more; nil: it is
 }
 
-// NewLinks returns what reads with the client's unsubscribe secret. Told, which may be nil, is called once if the deployment refuses it: the
-// error says what to do and holds neither a token nor an address.
-func NewLinks(client *owlat.Client, told func(refusal error)) *Links {
-	return &Links{able: client.Preferences.Configured(), told: told}
+// NewLinks returns what reads with the client's unsubscribe secret. Fair is how long a reading may take, on average, for whoever has something else
+// to do: what is beyond it, added up, may be no more than a minute either; 0: as long as it likes. Told, which may be nil, is called once if
+// nothing is read any more: the error says what to do and holds neither a token nor an address.
+func NewLinks(client *owlat.Client, fair time.Duration, told func(ended error)) *Links {
+	return &Links{able: client.Preferences.Configured(), fair: fair, told: told}
 }
 
 // Able reports whether memberships can be read, as far as is known.
@@ -61,15 +65,12 @@ func (l *Links) Refused() error {
 // Errors: ErrUntold; one that IsGone knows for a contact that was deleted by the API; else that of the call, which says nothing about the contact.
 // One that never was is owlat.ErrInternal.
 func (l *Links) Read(ctx context.Context, client *owlat.Client, contactID string) (members consent.Members, email string, err error) {
-	if !l.Able() {
-		return nil, "", ErrUntold
-	}
-	client, err = l.lately(client)
+	var got *owlat.ContactPreferences
+	err = l.call(ctx, client, l.fair, func(ctx context.Context, client *owlat.Client) (err error) {
+		got, err = client.Preferences.Get(ctx, contactID) // no limit of Owlat's meets it, so that a 429 is a failure like any other
+		return err
+	})
 	if err != nil {
-		return nil, "", err
-	}
-	got, err := client.Preferences.Get(ctx, contactID) // no limit of Owlat's meets it, so that a 429 is a failure like any other
-	if err = l.judge(ctx, err); err != nil {
 		return nil, "", err
 	}
 	members = make(consent.Members, len(got.Topics))
@@ -79,67 +80,83 @@ func (l *Links) Read(ctx context.Context, client *owlat.Client, contactID string
 	return members, owlatsync.LowerAddress(owlatsync.Trim(got.Email)), nil
 }
 
-// lately returns a client that sends nothing any more once the secret was refused, also what waits for its turn by then.
-func (l *Links) lately(client *owlat.Client) (*owlat.Client, error) {
-	return client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error {
-		if !l.Able() {
-			return ErrUntold
-		}
-		return nil
-	}))
-}
-
 // OptOut opts a contact out of everything, once, and returns how many memberships that ended: 0 also for a contact that was on no topic, was
 // deleted in the dashboard, or merged into another one. Its errors are those of Read.
 func (l *Links) OptOut(ctx context.Context, client *owlat.Client, contactID string) (ended int, err error) {
-	if !l.Able() {
-		if refusal := l.Refused(); refusal != nil {
-			return 0, fmt.Errorf("%w: %w", ErrUntold, refusal)
+	err = l.call(ctx, client, 0, func(ctx context.Context, client *owlat.Client) error {
+		got, err := client.Preferences.OptOut(ctx, contactID)
+		if err == nil {
+			ended = got.TopicsLeft
 		}
-		return 0, ErrUntold
+		return err
+	})
+	return ended, err
+}
+
+// call makes a call that may take so long, 0: as long as it likes. It sends nothing any more once others have ended the reading, also what waits
+// for its turn by then, and is cut off when they have waited too long.
+func (l *Links) call(ctx context.Context, client *owlat.Client, fair time.Duration, do func(context.Context, *owlat.Client) error) error {
+	if !l.Able() {
+		return l.untold()
 	}
-	if client, err = l.lately(client); err != nil {
-		return 0, err
+	cut, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := wait{of: l, cut: cancel}
+	client, err := client.With(owlat.WithBeforeSend(func(context.Context, owlat.Attempt) error {
+		if !l.Able() {
+			return ErrUntold
+		}
+		w.begin()
+		return nil
+	}))
+	if err != nil {
+		return err
 	}
-	got, err := client.Preferences.OptOut(ctx, contactID)
-	if err = l.judge(ctx, err); err != nil {
-		return 0, err
+	err = do(cut, client)
+	w.end(err == nil || IsGone(err), fair)
+	return l.judge(ctx, err)
+}
+
+// untold says that nothing can be read, and why if there is a secret.
+func (l *Links) untold() error {
+	if ended := l.Refused(); ended != nil {
+		return fmt.Errorf("%w: %w", ErrUntold, ended)
 	}
-	return got.TopicsLeft, nil
+	return ErrUntold
 }
 
 // judge notes what a call means for those that follow.
 func (l *Links) judge(ctx context.Context, err error) error {
 	l.mu.Lock()
+	good := err == nil || IsGone(err)
+	late := l.waiting.late()
 	switch {
-	case err == nil, IsGone(err):
-		l.failed = 0
-		l.mu.Unlock()
-		return err
 	case errors.Is(err, ErrUntold): // it waited while another was refused
-		refusal := l.ended
 		l.mu.Unlock()
-		return fmt.Errorf("%w: %w", ErrUntold, refusal)
-	case ctx.Err() != nil, errors.Is(err, owlat.ErrInvalidInput):
-		l.mu.Unlock()
-		return err
-	}
-	l.failed++
-	refused := IsRefusal(err)
-	if !refused && l.failed < linksOutage {
+		return l.untold()
+	case !good && (ctx.Err() != nil || errors.Is(err, owlat.ErrInvalidInput)):
 		l.mu.Unlock()
 		return err
+	case good:
+		l.failed = 0
+	default:
+		l.failed++
 	}
-	first := l.ended == nil
+	refused := !good && IsRefusal(err)
+	over := refused || late || l.failed >= linksOutage
+	first := over && l.ended == nil
 	if first {
-		l.ended = err
+		if l.ended = err; !refused && late {
+			l.ended = errLate
+		}
 	}
+	ended := l.ended
 	l.mu.Unlock()
 	if first && l.told != nil {
-		l.told(err)
+		l.told(ended)
 	}
-	if refused {
-		return fmt.Errorf("%w: %w", ErrUntold, err)
+	if refused || late && !good {
+		return fmt.Errorf("%w: %w", ErrUntold, ended)
 	}
 	return err
 }

@@ -101,7 +101,7 @@ func (p Poller) Poll(ctx context.Context, o Options) (kept ledger.Round, err err
 		read = All
 	}
 	kept, err = makeRound(ctx, needs{
-		Client: client, Counter: counter, Links: remote.NewLinks(client, nil), Ledger: p.Ledger, Lock: h.lock, Departed: p.Departed, Log: p.Log, Read: read,
+		Client: client, Counter: counter, Links: remote.NewLinks(client, 0, nil), Ledger: p.Ledger, Lock: h.lock, Departed: p.Departed, Log: p.Log, Read: read,
 		Between: h.between, Tell: o.Tell,
 	})
 	switch lost := context.Cause(h.lock.Context()); {

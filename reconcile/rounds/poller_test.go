@@ -255,6 +255,65 @@ func TestARefusalEndsARound(t *testing.T) {
 	})
 }
 
+// TestARoundWithABadSecretFindsNobody ends at its first reading, whatever is wrong with the secret, and nobody counts as having left.
+func TestARoundWithABadSecretFindsNobody(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(s *owlattest.Server){
+		"of another":  func(s *owlattest.Server) { s.SetUnsubscribeSecret("that of another deployment") },
+		"none":        func(s *owlattest.Server) { s.SetUnsubscribeSecret("") },
+		"a clock off": func(s *owlattest.Server) { s.ClockAhead = 100 * 24 * time.Hour },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 150, false)
+			time.Sleep(time.Minute)
+			w.leave(1, w.news)
+			spoil(w.server)
+			before := w.server.Stats().Links.Total
+			_, err := w.engine.Poller().Poll(t.Context(), rounds.Options{All: true})
+			kept, keptErr := w.ledger.Round(t.Context())
+			if sent := w.server.Stats().Links.Total - before; !errors.Is(err, rounds.ErrUntold) || keptErr != nil || kept.Open.Failed == "" || len(w.departed) > 0 || sent > 10 {
+				t.Errorf("%s: %d requests, %+v, %v, %v", name, sent, kept, err, keptErr)
+			}
+		})
+	}
+}
+
+// TestWhoGoesDuringARoundHasNotLeft deletes and merges those who are yet to be read.
+func TestWhoGoesDuringARoundHasNotLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 150, false)
+		time.Sleep(time.Minute)
+		into, err := w.server.AddContact(owlattest.ContactState{Email: "somebody@example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		round := w.poll(rounds.Options{All: true, Tell: func(rounds.Progress) {
+			if told++; told > 1 {
+				return
+			}
+			for n := range 150 {
+				var err error
+				switch n % 3 {
+				case 0:
+					err = w.server.SoftDelete(address(n))
+				case 1:
+					err = w.server.Merge(into, address(n))
+				default:
+					err = w.client.Contacts.Delete(t.Context(), address(n))
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}})
+		if round.Gone != 50 || len(w.departed) > 0 || round.People+round.Untold > 0 {
+			t.Errorf("%+v, %d departures", round, len(w.departed))
+		}
+	})
+}
+
 // TestALedgerThatFailsLosesNobody finds a departure again that could not be recorded.
 func TestALedgerThatFailsLosesNobody(t *testing.T) {
 	t.Parallel()

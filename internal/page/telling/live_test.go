@@ -131,3 +131,24 @@ func TestPlansInWords(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestFactsTellThatTheSecretWasNotUsed of a run that went on without it.
+func TestFactsTellThatTheSecretWasNotUsed(t *testing.T) {
+	t.Parallel()
+	r := ledger.Run{Report: owlatsync.NewReport("users", "1")}
+	told := func() (text string) {
+		for _, f := range Facts(&r) {
+			if f.Name == "Unsubscribe secret" {
+				text += f.Text
+			}
+		}
+		return text
+	}
+	if got := told(); got != "" {
+		t.Errorf("a run that met nothing says %q", got)
+	}
+	r.Report.LinksEnded = "another one\u202e"
+	if got := told(); got != "could not be used to the end, and the run went on as without it: another one\ufffd" {
+		t.Errorf("it says %q", got)
+	}
+}

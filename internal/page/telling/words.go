@@ -48,6 +48,9 @@ func Facts(r *ledger.Run) (all []Fact) {
 	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 && r.Report.Requests.Total > 0 {
 		add("Requests a second", strconv.FormatFloat(float64(r.Report.Requests.Total)/took.Seconds(), 'f', 1, 64))
 	}
+	if r.Report.LinksEnded != "" {
+		add("Unsubscribe secret", "could not be used to the end, and the run went on as without it: "+Straight(r.Report.LinksEnded))
+	}
 	m := r.Report.Memberships
 	add("Put on topics", Number(m.Added))
 	if m.Pending > 0 {
