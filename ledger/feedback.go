@@ -91,16 +91,24 @@ type News struct {
 	Deliveries []Delivery
 }
 
+// Receipt says what became of news.
+type Receipt struct {
+	ID  int64 // of the feedback
+	New bool  // false: it changed nothing
+	// Left counts the topics that a person left and of which nothing told before, Deliveries what write-backs are told. Both are 0 if it is not New.
+	Left, Deliveries int
+}
+
 // Mailbox takes in what Owlat tells by webhooks. It needs no lock and may be used while a run goes on.
 type Mailbox interface {
 	Clock
 
 	// TakeIn durably records news, all or nothing, before it returns. If a feedback with the same hash is there, it changes nothing
-	// and isNew is false; likewise if one was there and its person was forgotten, with 0 for id. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
+	// and the receipt is not new; likewise if one was there and its person was forgotten, with 0 for the number. Concurrent calls may share one commit. Of several suppressions of one address a complaint counts more
 	// than a bounce, then the latest. Of several contacts of one address the latest counts. Of a departure that the ledger knows already,
-	// by a webhook or by reading, what counts it again is left out (see News.Sift); if nothing is left then, isNew is false and id is 0.
+	// by a webhook or by reading, what counts it again is left out (see News.Sift); if nothing is left then, the receipt is not new and its number is 0.
 	// Incomplete news are an error (see News.Check).
-	TakeIn(ctx context.Context, news News) (id int64, isNew bool, err error)
+	TakeIn(ctx context.Context, news News) (Receipt, error)
 	// Feedbacks returns the latest feedback, newest first; an empty event or person (an address or a contact's id) means all, a
 	// limit below 1 no limit. Before is a number below which to go on; 0: from the newest.
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]Feedback, error)

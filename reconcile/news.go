@@ -35,10 +35,11 @@ func Hear(ctx context.Context, box ledger.Mailbox, e *owlat.WebhookEvent) (isNew
 	if !ok {
 		return false, nil
 	}
-	if _, isNew, err = box.TakeIn(ctx, news); err != nil {
+	took, err := box.TakeIn(ctx, news)
+	if err != nil {
 		return false, fmt.Errorf("record the webhook: %w", err)
 	}
-	return isNew, nil
+	return took.New, nil
 }
 
 // News returns what follows from a verified webhook that came at now, without deliveries; ok is false for events from which nothing

@@ -9,6 +9,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/plan"
+	"owlatsync/reconcile/remote"
 )
 
 // Seat lets only so many runs of a process read and compare at once, which takes processors and memory. A run takes it before it begins,
@@ -41,7 +42,7 @@ func (s *seat) take(ctx context.Context) error {
 	}
 	ctx, free := context.WithCancelCause(ctx)
 	defer free(nil)
-	defer heed(s.stop, free)()
+	defer remote.Heed(s.stop, free, ErrInterrupted)()
 	return s.of.Take(ctx)
 }
 
@@ -103,21 +104,4 @@ func (u unseated) Living(ctx context.Context, contacts []string) (gone map[strin
 func (u unseated) Named(ctx context.Context, contacts []string) ([]owlat.Contact, error) {
 	u.seat.leave()
 	return u.Contacts.Named(ctx, contacts)
-}
-
-// heed makes free end a context with ErrInterrupted when stop is closed, until end is called.
-func heed(stop <-chan struct{}, free context.CancelCauseFunc) (end func()) {
-	over, heard := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(heard)
-		select {
-		case <-stop:
-			free(ErrInterrupted)
-		case <-over:
-		}
-	}()
-	return func() {
-		close(over)
-		<-heard
-	}
 }

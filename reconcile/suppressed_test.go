@@ -17,8 +17,8 @@ func (w *world) hear(n ledger.News) {
 	w.t.Helper()
 	n.Feedback.Hash = sha256.Sum256([]byte(time.Now().String()))
 	n.Feedback.Event, n.Feedback.Received = "email.bounced", time.Now()
-	if _, isNew, err := w.ledger.TakeIn(w.t.Context(), n); err != nil || !isNew {
-		w.t.Fatalf("new %v: %v", isNew, err)
+	if took, err := w.ledger.TakeIn(w.t.Context(), n); err != nil || !took.New {
+		w.t.Fatalf("new %v: %v", took.New, err)
 	}
 	time.Sleep(time.Second + 500*time.Microsecond)
 }
@@ -110,7 +110,7 @@ func TestABounceWhileARunGoesOn(t *testing.T) {
 					w.server.OnRequest = nil
 					n := bounced("a@example.com")
 					n.Feedback.Hash, n.Feedback.Event, n.Feedback.Received = [ledger.HashSize]byte{1}, "email.bounced", time.Now()
-					if _, _, err := w.ledger.TakeIn(t.Context(), n); err != nil {
+					if _, err := w.ledger.TakeIn(t.Context(), n); err != nil {
 						t.Error(err)
 					}
 				}
@@ -163,7 +163,7 @@ func TestTheEchoOfAWriteBackIsNoWord(t *testing.T) {
 		if err := w.server.Unsubscribe(c.ID, ""); err != nil {
 			t.Fatal(err)
 		}
-		_, _, err := w.ledger.TakeIn(t.Context(), ledger.News{
+		_, err := w.ledger.TakeIn(t.Context(), ledger.News{
 			Feedback:   ledger.Feedback{Hash: [ledger.HashSize]byte{7}, Event: owlat.WebhookTopicUnsubscribed, ContactID: c.ID, Email: c.Email, At: time.Now(), Received: time.Now()},
 			OptOuts:    []ledger.OptOut{{ContactID: c.ID, Topic: news, At: time.Now()}},
 			Deliveries: []ledger.Delivery{{Target: "statement users", Person: c.ID, Topic: news, Due: time.Now()}},

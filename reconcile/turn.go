@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"owlatsync/ledger"
+	"owlatsync/reconcile/remote"
 )
 
 // fairTurn is the least time for which a run applies what it has read before others have their turn. It is longer if the reading took
@@ -56,7 +57,7 @@ func (w waiting) wait(ctx context.Context, o RunOptions) error {
 func (w waiting) goOn(ctx context.Context, o RunOptions) error {
 	w.free(nil) // of the lock before
 	ctx, w.free = context.WithCancelCause(ctx)
-	there := heed(o.Stop, w.free)
+	there := remote.Heed(o.Stop, w.free, ErrInterrupted)
 	err := o.Turn.Yield(ctx)
 	if err == nil {
 		err = w.relock(ctx)

@@ -69,7 +69,7 @@ func scrape(t *testing.T) string {
 		t.Fatal(err)
 	}
 	l, now := memory.New(), time.Now()
-	_, _, err = l.TakeIn(t.Context(), ledger.News{
+	_, err = l.TakeIn(t.Context(), ledger.News{
 		Feedback:   ledger.Feedback{Event: "topic.unsubscribed", ContactID: "c", At: now, Received: now},
 		Deliveries: []ledger.Delivery{{Target: "unsub", Person: "c", Due: now}},
 	})

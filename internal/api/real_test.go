@@ -138,14 +138,14 @@ func TestOverARealLedger(t *testing.T) {
 		t.Errorf("the latest run: %s", got.body)
 	}
 
-	id, _, err := store.TakeIn(t.Context(), ledger.News{
+	took, err := store.TakeIn(t.Context(), ledger.News{
 		Feedback:   ledger.Feedback{Hash: [ledger.HashSize]byte{1}, Event: "email.bounced", Email: "ada@example.com", At: time.Now(), Received: time.Now(), Kind: "hard"},
 		Deliveries: []ledger.Delivery{{Target: "file", Person: "ada@example.com", Due: time.Now()}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.ask(http.MethodGet, "/api/v1/feedback?person=ada@example.com", ""); !strings.Contains(got.body, fmt.Sprintf(`"id":%d,"event":"email.bounced"`, id)) {
+	if got := c.ask(http.MethodGet, "/api/v1/feedback?person=ada@example.com", ""); !strings.Contains(got.body, fmt.Sprintf(`"id":%d,"event":"email.bounced"`, took.ID)) {
 		t.Errorf("feedback: %s", got.body)
 	}
 	due, err := store.DueDeliveries(t.Context(), "file", time.Now().Add(time.Second), 10)

@@ -116,7 +116,7 @@ func (s *site) hears(ago time.Duration) {
 	s.t.Helper()
 	s.fill(func(l *sqlite.Ledger, _ ledger.Lock) error {
 		at := time.Now().Add(-ago)
-		_, _, err := l.TakeIn(s.t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "test", At: at, Received: at}})
+		_, err := l.TakeIn(s.t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "test", At: at, Received: at}})
 		return err
 	})
 }

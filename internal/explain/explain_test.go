@@ -266,7 +266,7 @@ func TestWhatWebhooksTold(t *testing.T) {
 		case 1:
 			news.Suppressions = []ledger.Suppression{{Email: "ann@example.com", Reason: ledger.Bounced, At: now}}
 		}
-		if _, _, err := s.Ledger.TakeIn(t.Context(), news); err != nil {
+		if _, err := s.Ledger.TakeIn(t.Context(), news); err != nil {
 			t.Fatal(err)
 		}
 	}

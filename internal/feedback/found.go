@@ -16,13 +16,9 @@ import (
 // write-backs are told. Told may be nil, and is else called as that of a Receiver is. What a webhook or another reading has told before changes nothing.
 func Find(ctx context.Context, box Mailbox, d reconcile.Departure, routes []Route, told func(Taken)) error {
 	news := found(d, routes, box.Now())
-	id, isNew, err := box.TakeIn(ctx, news)
-	if news.Feedback.ID = id; told != nil {
-		t := Taken{Feedback: news.Feedback, New: isNew, Err: err}
-		if isNew {
-			t.Deliveries = len(news.Deliveries)
-		}
-		told(t)
+	took, err := box.TakeIn(ctx, news)
+	if told != nil {
+		told(takenOf(news, took, err))
 	}
 	if err != nil {
 		return fmt.Errorf("record who has left: %w", err)

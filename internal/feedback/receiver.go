@@ -23,7 +23,7 @@ import (
 // Mailbox is what a Receiver needs of the ledger.
 type Mailbox interface {
 	ledger.Clock
-	TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error)
+	TakeIn(ctx context.Context, news ledger.News) (ledger.Receipt, error)
 	Suppressions(ctx context.Context, names []string) (map[string]ledger.Suppression, error)
 }
 
@@ -32,6 +32,7 @@ type Taken struct {
 	Feedback   ledger.Feedback // with its number
 	New        bool            // false: it came before
 	Ignored    bool            // nothing follows from events of this name; Feedback has the Event alone
+	Left       int             // topics that the person left, and of which nothing has told before
 	Deliveries int             // that are to be written back
 	Err        error           // why it was not recorded; Owlat sends it again
 }
@@ -95,36 +96,41 @@ func (r *Receiver) take(ctx context.Context, e *owlat.WebhookEvent) error {
 		r.opts.Told(Taken{Feedback: ledger.Feedback{Event: e.Event}, Ignored: true})
 		return nil
 	}
-	if err := r.mute(ctx, &news); err != nil {
+	echo, err := r.mute(ctx, &news)
+	if err != nil {
 		return fmt.Errorf("%w: %w", errNotRecorded, err)
 	}
-	id, isNew, err := r.box.TakeIn(context.WithoutCancel(ctx), news)
-	news.Feedback.ID = id
-	t := Taken{Feedback: news.Feedback, New: isNew, Err: err}
-	if isNew {
-		t.Deliveries = len(news.Deliveries)
+	took, err := r.box.TakeIn(context.WithoutCancel(ctx), news)
+	if echo {
+		took.Left = 0
 	}
-	r.opts.Told(t)
+	r.opts.Told(takenOf(news, took, err))
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNotRecorded, err)
 	}
 	return nil
 }
 
-// mute drops the deliveries of what is the echo of an opt-out that the program sent: nobody is told that the person left.
-func (r *Receiver) mute(ctx context.Context, news *ledger.News) error {
+// takenOf tells what became of news.
+func takenOf(news ledger.News, took ledger.Receipt, err error) Taken {
+	news.Feedback.ID = took.ID
+	return Taken{Feedback: news.Feedback, New: took.New, Left: took.Left, Deliveries: took.Deliveries, Err: err}
+}
+
+// mute drops the deliveries of what is the echo of an opt-out that the program sent, and reports whether it is one: nobody is told that the person left.
+func (r *Receiver) mute(ctx context.Context, news *ledger.News) (echo bool, err error) {
 	contact := news.Feedback.ContactID
-	if len(news.Deliveries) == 0 || contact == "" {
-		return nil
+	if len(news.OptOuts) == 0 || contact == "" {
+		return false, nil
 	}
 	found, err := r.box.Suppressions(ctx, []string{contact})
 	if err != nil {
-		return err
+		return false, err
 	}
-	if bar.IsEcho(&news.Feedback, found[contact]) {
+	if echo = bar.IsEcho(&news.Feedback, found[contact]); echo {
 		news.Deliveries = nil
 	}
-	return nil
+	return echo, nil
 }
 
 // errNotRecorded says what a failure means.

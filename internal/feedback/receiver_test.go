@@ -293,9 +293,9 @@ type fails struct {
 
 var errFull = errors.New("the disk is full")
 
-func (f *fails) TakeIn(ctx context.Context, news ledger.News) (int64, bool, error) {
+func (f *fails) TakeIn(ctx context.Context, news ledger.News) (ledger.Receipt, error) {
 	if f.times--; f.times >= 0 {
-		return 0, false, errFull
+		return ledger.Receipt{}, errFull
 	}
 	return f.Ledger.TakeIn(ctx, news)
 }

@@ -58,7 +58,7 @@ func TestSilence(t *testing.T) {
 		time.Sleep(time.Hour)
 		expect(5, true)
 		f := ledger.Feedback{Event: "test", At: time.Now(), Received: time.Now()}
-		if _, _, err := l.TakeIn(t.Context(), ledger.News{Feedback: f}); err != nil {
+		if _, err := l.TakeIn(t.Context(), ledger.News{Feedback: f}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(week)

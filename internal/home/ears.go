@@ -26,7 +26,7 @@ func (s ears) heard(t feedback.Taken) {
 	if t.Err != nil || !t.New {
 		return
 	}
-	s.d.o.Metrics.Feedback(t.Feedback.Event, len(t.Feedback.Topics))
+	s.d.o.Metrics.Feedback(t.Feedback.Event, t.Left)
 	s.d.hub.Publish(events.Event{Kind: events.Feedback, Data: FeedbackData{t.Feedback.ID, t.Feedback.Event, t.Deliveries}})
 	if t.Deliveries > 0 {
 		s.d.at().Due()

@@ -108,9 +108,9 @@ type planting struct {
 }
 
 // TakeIn implements feedback.Mailbox.
-func (p planting) TakeIn(ctx context.Context, n ledger.News) (int64, bool, error) {
+func (p planting) TakeIn(ctx context.Context, n ledger.News) (ledger.Receipt, error) {
 	if p.plant != nil && !p.plant(&n) {
-		return 1, true, nil
+		return ledger.Receipt{ID: 1, New: true}, nil
 	}
 	return p.Ledger.TakeIn(ctx, n)
 }

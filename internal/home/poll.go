@@ -27,24 +27,16 @@ func (h poller) poll(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		if h.roundDue(ctx) {
+		wait := h.untilRound(ctx)
+		if wait <= 0 {
 			h.round(ctx)
+			wait = min(h.d.Config().Feedback.Every, roundLooked) // it may have failed to begin
 		}
-		timer.Reset(h.untilRound(ctx))
+		timer.Reset(min(wait, roundLooked))
 	}
 }
 
-// roundDue reports whether a round is due.
-func (h poller) roundDue(ctx context.Context) bool {
-	every := h.d.Config().Feedback.Every
-	if every == 0 {
-		return false
-	}
-	kept, err := h.session.Ledger.Round(ctx)
-	return err == nil && !setup.RoundDue(kept, every).After(h.session.Ledger.Now())
-}
-
-// untilRound returns how long the home waits before it looks again.
+// untilRound returns how long it is until a round is due, and roundLooked where none will be or that is not known.
 func (h poller) untilRound(ctx context.Context) time.Duration {
 	every := h.d.Config().Feedback.Every
 	if every == 0 {
@@ -54,11 +46,7 @@ func (h poller) untilRound(ctx context.Context) time.Duration {
 	if err != nil {
 		return roundLooked
 	}
-	due := setup.RoundDue(kept, every).Sub(h.session.Ledger.Now())
-	if due <= 0 { // it was tried just now, and could not begin
-		return roundLooked
-	}
-	return min(due, roundLooked)
+	return setup.RoundDue(kept, every).Sub(h.session.Ledger.Now())
 }
 
 // round makes a round when its turn among the runs has come.

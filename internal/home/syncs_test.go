@@ -495,7 +495,7 @@ func TestNobodyWaitsForTheOutbox(t *testing.T) {
 		Feedback:   ledger.Feedback{Event: "email.complained", Email: "a@example.com", Hash: [ledger.HashSize]byte{1}, Received: time.Now()},
 		Deliveries: []ledger.Delivery{{Target: target.Name(), Person: "a@example.com", Due: time.Now()}},
 	}
-	if _, _, err := l.TakeIn(t.Context(), news); err != nil {
+	if _, err := l.TakeIn(t.Context(), news); err != nil {
 		t.Fatal(err)
 	}
 	o := newOutbox(l, slog.New(slog.DiscardHandler), func(writeback.Attempt) {})

@@ -142,11 +142,11 @@ func (f *folk) hear(number byte, news ledger.News) int64 {
 	f.t.Helper()
 	news.Feedback.Hash[0], news.Feedback.Received = number, noon.Add(time.Duration(number)*time.Minute)
 	news.Feedback.At = news.Feedback.Received
-	id, _, err := f.TakeIn(f.t.Context(), news)
+	took, err := f.TakeIn(f.t.Context(), news)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return id
+	return took.ID
 }
 
 // planItem is an item of a plan.

@@ -4,13 +4,16 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
 
 // TestWithoutWebhooksButWithPolling is the story of a service that no webhook reaches: a person leaves by the link in a mail, the next round finds
-// it, the write-back writes it into the database, and no run puts the person back. Later it takes in webhooks beside.
+// it, the write-back writes it into the database, and no run puts the person back. Later it takes in webhooks beside: one of what is known already comes late and is recorded, told to nobody, and counted no more.
 func TestWithoutWebhooksButWithPolling(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -42,6 +45,7 @@ func TestWithoutWebhooksButWithPolling(t *testing.T) {
 	if err := h.server.Unsubscribe("bob@example.com", ""); err != nil {
 		t.Fatal(err)
 	}
+	left := time.Now()
 	polling := []string{"webhooks: {secrets: [whsec_0123456789abcdef]} → feedback: {poll: every 1h}", "requests_per_second: 1000 → requests_per_second: 1000, unsubscribe_secret: 0123456789abcdef-links"}
 	h.configure(append(source, polling...)...)
 	l = h.begin()
@@ -68,6 +72,17 @@ func TestWithoutWebhooksButWithPolling(t *testing.T) {
 		return crm["done"]
 	}
 	l.until("the delivery", func() bool { return done() == 1.0 })
+	counted := func() (n string) {
+		for line := range strings.Lines(l.text("/metrics")) {
+			if rest, is := strings.CutPrefix(line, "owlat_sync_opt_outs_total "); is {
+				n = strings.TrimSpace(rest)
+			}
+		}
+		return n
+	}
+	if got := counted(); got != "1" {
+		t.Errorf("%s opt-outs are counted after the round", got)
+	}
 	l.run()
 	if h.member("bob@example.com") || !h.member("ann@example.com") {
 		t.Error("a run put somebody back, or took somebody off")
@@ -79,10 +94,26 @@ func TestWithoutWebhooksButWithPolling(t *testing.T) {
 	if _, err := h.server.AddWebhook("http://"+l.at.Listen+"/webhooks/owlat", "whsec_0123456789abcdef", owlattest.WebhookTopicUnsubscribed); err != nil {
 		t.Fatal(err)
 	}
+	bob, _ := h.server.Contact("bob@example.com")
+	late := fmt.Sprintf(`{"event":"topic.unsubscribed","timestamp":%q,"data":{"contactId":%q,"email":"bob@example.com","unsubscribedAt":%d,"listsRemoved":%q}}`,
+		left.UTC().Format(time.RFC3339), bob.ID, left.UnixMilli(), fmt.Sprintf(`[{"topicId":%q,"topicName":"news"}]`, h.topic))
+	var signed []string
+	for name, values := range owlat.SignWebhook("whsec_0123456789abcdef", "wh_late", time.Now(), []byte(late)) {
+		signed = append(signed, name, values[0])
+	}
+	if status, text := l.ask("POST", "/webhooks/owlat", late, signed...); status != 204 {
+		t.Errorf("the late webhook is answered with %d %s", status, text)
+	}
+	if got := heard(); !strings.HasPrefix(got, "topic.unsubscribed ") || strings.Count(got, "topic.unsubscribed") != 2 || counted() != "0" || done() != 1.0 {
+		t.Errorf("after the late webhook: feedback %q, %s opt-outs counted, %v deliveries", got, counted(), done())
+	}
 	if err := h.server.Unsubscribe("ann@example.com", ""); err != nil { // this one is told at once
 		t.Fatal(err)
 	}
 	l.until("the webhook", func() bool { return consents() == "0,0" })
 	l.until("both deliveries", func() bool { return done() == 2.0 })
+	if got := counted(); got != "1" {
+		t.Errorf("%s opt-outs are counted after the other webhook", got)
+	}
 	l.end()
 }

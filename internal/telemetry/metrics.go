@@ -105,7 +105,7 @@ func newMetrics(version string, several bool) *Metrics {
 	m.requestTimes = histogram("request_duration_seconds", "How long Owlat took to answer.", []float64{.01, .03, .1, .3, 1, 3, 10, 30}, "route")
 	m.waits = histogram("limiter_wait_seconds", "How long requests waited for the budget and between tries.", []float64{.001, .01, .1, .3, 1, 3, 10, 30, 100})
 	m.feedback = counter("feedback_total", "Webhooks of Owlat that were taken in, by event.", "event")
-	m.optOuts = counter("opt_outs_total", "Opt-outs that webhooks told of.")
+	m.optOuts = counter("opt_outs_total", "Topics that people left, as webhooks told or as was found by reading, each once.")
 	m.writeBacks = counter("write_back_attempts_total", "Attempts to write feedback back.", "target", "result")
 	m.alerts = counter("alerts_total", "Messages to the channels of alerts.", "channel", "result")
 	m.deployments = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "deployments", Help: "Deployments of the service, by state: open or left_out."}, []string{"state"})
@@ -292,7 +292,7 @@ func (m *Metrics) Attempt(a owlat.Attempt) {
 	m.waits.WithLabelValues().Observe(max(0, a.Waited).Seconds())
 }
 
-// Feedback counts a webhook that was taken in, and the opt-outs that it told of.
+// Feedback counts a webhook that was taken in, or a departure that was found, and the opt-outs of which it was the first to tell.
 func (m *Metrics) Feedback(event string, optOuts int) {
 	if m == nil {
 		return

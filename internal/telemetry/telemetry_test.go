@@ -135,7 +135,7 @@ func TestMetricsOfWhatStands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := memory.New()
 		for n := range byte(3) {
-			_, _, err := l.TakeIn(t.Context(), ledger.News{
+			_, err := l.TakeIn(t.Context(), ledger.News{
 				Feedback:   ledger.Feedback{Hash: [ledger.HashSize]byte{n}, Event: "topic.unsubscribed", ContactID: "c", At: time.Now(), Received: time.Now()},
 				Deliveries: []ledger.Delivery{{Target: "unsub", Person: string('a' + rune(n)), Due: time.Now()}},
 			})

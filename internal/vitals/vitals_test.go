@@ -239,7 +239,7 @@ func hear(t *testing.T, l *memory.Ledger, target string, due time.Time) int64 {
 		t.Fatal(err)
 	}
 	n := len(before) + 1
-	_, _, err = l.TakeIn(t.Context(), ledger.News{
+	_, err = l.TakeIn(t.Context(), ledger.News{
 		Feedback:   ledger.Feedback{Hash: [ledger.HashSize]byte{byte(n)}, Event: "topic.unsubscribed", ContactID: fmt.Sprint("c", n), At: time.Now(), Received: time.Now()},
 		Deliveries: []ledger.Delivery{{Target: target, Person: fmt.Sprint("c", n), Due: due}},
 	})

@@ -109,7 +109,7 @@ func (o *office) hear(person string, topics ...string) {
 		news.OptOuts = append(news.OptOuts, ledger.OptOut{ContactID: f.ContactID, Topic: topic, At: f.At})
 		news.Deliveries = append(news.Deliveries, ledger.Delivery{Target: "unsub", Person: person, Topic: topic, Due: time.Now()})
 	}
-	if _, _, err := o.ledger.TakeIn(o.t.Context(), news); err != nil {
+	if _, err := o.ledger.TakeIn(o.t.Context(), news); err != nil {
 		o.t.Fatal(err)
 	}
 	o.sender.Wake()
@@ -349,7 +349,7 @@ func TestANoticeKnowsTheRowsOfThePerson(t *testing.T) {
 		} {
 			f.Hash[0], f.At, f.Received = byte(i+1), time.Now(), time.Now()
 			d := ledger.Delivery{Target: "unsub", Person: f.Email, Due: time.Now()}
-			if _, _, err := o.ledger.TakeIn(t.Context(), ledger.News{Feedback: f, Deliveries: []ledger.Delivery{d}}); err != nil {
+			if _, err := o.ledger.TakeIn(t.Context(), ledger.News{Feedback: f, Deliveries: []ledger.Delivery{d}}); err != nil {
 				t.Fatal(err)
 			}
 		}

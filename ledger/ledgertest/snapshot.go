@@ -38,7 +38,7 @@ func furnish(t *testing.T, l Ledger) {
 	written := left("contact1")
 	written.Written, written.Since = at(6), at(4)
 	noError(t, l.NoteOptOuts(t.Context(), written, left("contactgone")))
-	_, _, err = l.TakeIn(t.Context(), ledger.News{
+	_, err = l.TakeIn(t.Context(), ledger.News{
 		Feedback: ledger.Feedback{Event: "email.complained", Received: at(7)}, Suppressions: []ledger.Suppression{
 			{Email: "row1@example.com", Reason: ledger.Complained, At: at(5), Sent: at(6), Told: at(7)}, {Email: "rowgone@example.com", Reason: ledger.Bounced, At: at(5)},
 		},
@@ -362,7 +362,7 @@ func testLoad(t *testing.T, open Open) {
 			"what was loaded":     {func(t *testing.T, l Ledger) { noError(t, l.Load(t.Context(), deploymentOfAll, all.load)) }, ledger.ErrNotEmpty},
 			"a lock":              {func(t *testing.T, l Ledger) { hold(t, l) }, ledger.ErrLocked},
 			"a feedback": {func(t *testing.T, l Ledger) {
-				_, _, err := l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "x", Received: at(1)}})
+				_, err := l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "x", Received: at(1)}})
 				noError(t, err)
 			}, ledger.ErrNotEmpty},
 			"an audit line": {func(t *testing.T, l Ledger) {

@@ -12,7 +12,7 @@ import (
 type mailbox struct{ *opening }
 
 // TakeIn implements ledger.Mailbox.
-func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error) {
+func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (took ledger.Receipt, err error) {
 	err = m.use(ctx, "take feedback into ledger", func(s *store) error {
 		if err := news.Check(); err != nil {
 			return err
@@ -22,21 +22,21 @@ func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (id int64, isNew 
 		}
 		for _, f := range s.heard.feedback {
 			if f.Hash == news.Feedback.Hash {
-				id = f.ID
+				took.ID = f.ID
 				return nil
 			}
 		}
-		left := news.Sift(s.leftBy(news.OptOuts))
+		left, fresh := news.Sift(s.leftBy(news.OptOuts))
 		if left == nil {
 			return nil
 		}
-		id, isNew = s.heard.take(left), true
+		took, took.ID = fresh, s.heard.take(left)
 		for _, o := range left.OptOuts {
 			s.leave(o)
 		}
 		return nil
 	})
-	return id, isNew, err
+	return took, err
 }
 
 // leftBy returns the opt-outs that are known of the same contacts and topics.

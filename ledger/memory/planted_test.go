@@ -131,7 +131,7 @@ func (f faulty) Enqueue(ctx context.Context, run ledger.Run) (int64, bool, error
 	return f.Ledger.Enqueue(ctx, run)
 }
 
-func (f faulty) TakeIn(ctx context.Context, news ledger.News) (int64, bool, error) {
+func (f faulty) TakeIn(ctx context.Context, news ledger.News) (ledger.Receipt, error) {
 	switch f.fault {
 	case "feedback is taken in twice":
 		f.store.mu.Lock()

@@ -14,7 +14,7 @@ import (
 // call is one call that shares its transaction with others. It has either news or a write.
 type call struct {
 	news  *ledger.News
-	taken heard.Taken
+	taken ledger.Receipt
 	write func(*tx) error // may be called again, after a rollback
 	done  chan error      // receives one result
 }

@@ -49,14 +49,14 @@ func TestNewsShareTransactions(t *testing.T) {
 			wg.Go(func() {
 				for i := range each {
 					n := w*each + i
-					id, isNew, err := l.TakeIn(t.Context(), newsOf(n, fmt.Sprint("person", n%7)))
-					if err != nil || id == 0 {
-						t.Errorf("news %d is feedback %d: %v", n, id, err)
+					took, err := l.TakeIn(t.Context(), newsOf(n, fmt.Sprint("person", n%7)))
+					if err != nil || took.ID == 0 {
+						t.Errorf("news %d is feedback %d: %v", n, took.ID, err)
 					}
-					if isNew {
+					if took.New {
 						fresh.Add(1)
 					}
-					ids[n][node] = id
+					ids[n][node] = took.ID
 				}
 			})
 		}
@@ -113,7 +113,7 @@ func TestACallThatWaitsCanBeGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() {
-		_, _, err := l.TakeIn(ctx, newsOf(1, "x"))
+		_, err := l.TakeIn(ctx, newsOf(1, "x"))
 		done <- err
 	}()
 	cancel()

@@ -48,7 +48,7 @@ func TestADeafServer(t *testing.T) {
 			return err
 		},
 		"take in": func(ctx context.Context) error {
-			_, _, err := l.TakeIn(ctx, ledger.News{Feedback: ledger.Feedback{Event: "topic.unsubscribed", ContactID: "1", Received: time.Now()}})
+			_, err := l.TakeIn(ctx, ledger.News{Feedback: ledger.Feedback{Event: "topic.unsubscribed", ContactID: "1", Received: time.Now()}})
 			return err
 		},
 	} {

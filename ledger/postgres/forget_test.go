@@ -92,11 +92,11 @@ func TestForgetPersonLeavesNoTrace(t *testing.T) {
 	news.Feedback.Email, news.Feedback.Detail = address, "550 "+address
 	news.Known, news.Suppressions = map[string]string{address: contact}, []ledger.Suppression{{Email: address, Reason: ledger.Complained, At: at}}
 	news.Deliveries = append(news.Deliveries, ledger.Delivery{Target: "crm", Person: address})
-	_, _, err = l.TakeIn(t.Context(), news)
+	_, err = l.TakeIn(t.Context(), news)
 	must(err)
 	someone := newsOf(2, "someone")
 	someone.Feedback.Detail = "forwarded to " + address
-	_, _, err = l.TakeIn(t.Context(), someone)
+	_, err = l.TakeIn(t.Context(), someone)
 	must(err)
 	must(l.Undelivered(t.Context(), 3, "not "+address, true, at))
 
@@ -133,7 +133,7 @@ func TestForgetPersonIsOfOneDeployment(t *testing.T) {
 		if err := k.Release(); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := l.TakeIn(t.Context(), newsOf(1, "ada")); err != nil {
+		if _, err := l.TakeIn(t.Context(), newsOf(1, "ada")); err != nil {
 			t.Fatal(err)
 		}
 	}

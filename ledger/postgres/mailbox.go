@@ -25,15 +25,15 @@ func reading[T any](ctx context.Context, what string, found T, err error) (T, er
 }
 
 // TakeIn durably records news, all or nothing. Calls that come while a transaction is written share the next one.
-func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error) {
+func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (took ledger.Receipt, err error) {
 	c := &call{news: &news}
 	if err = news.Check(); err == nil {
 		err = m.share(ctx, c)
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("take feedback into ledger: %w", err)
+		return ledger.Receipt{}, fmt.Errorf("take feedback into ledger: %w", err)
 	}
-	return c.taken.ID, c.taken.New, nil
+	return c.taken, nil
 }
 
 // Feedbacks implements ledger.Mailbox.

@@ -111,7 +111,7 @@ func TestFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := l.TakeIn(t.Context(), testNews("before")); err != nil {
+		if _, err := l.TakeIn(t.Context(), testNews("before")); err != nil {
 			t.Fatal(err)
 		}
 		free := occupy(t, folder)
@@ -136,8 +136,8 @@ func TestFullDisk(t *testing.T) {
 			"take in": func() error {
 				news := testNews("full")
 				news.Feedback.Detail = strings.Repeat("x", 5_000_000)
-				_, isNew, err := l.TakeIn(t.Context(), news)
-				if isNew {
+				took, err := l.TakeIn(t.Context(), news)
+				if took.New {
 					t.Error("news are new that were not taken in")
 				}
 				return err
@@ -183,8 +183,8 @@ func TestFullDisk(t *testing.T) {
 		if err := l.Try(t.Context()); err != nil {
 			t.Errorf("when there is room again: %v", err)
 		}
-		if _, isNew, err := l.TakeIn(t.Context(), testNews("full")); err != nil || !isNew {
-			t.Errorf("when there is room again: new: %v, %v", isNew, err)
+		if took, err := l.TakeIn(t.Context(), testNews("full")); err != nil || !took.New {
+			t.Errorf("when there is room again: new: %v, %v", took.New, err)
 		}
 		mustHear(t, l, 2)
 		if err := k.Release(); err != nil {

@@ -54,7 +54,7 @@ func live(t *testing.T, l *Ledger, address, name, contact string) {
 			news.Suppressions = []ledger.Suppression{{Email: address, Reason: ledger.Bounced, At: time.Now()}}
 			news.Known = map[string]string{address: contact}
 		}
-		if _, _, err := l.TakeIn(t.Context(), news); err != nil {
+		if _, err := l.TakeIn(t.Context(), news); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -23,19 +23,19 @@ func reading[T any](ctx context.Context, what string, found T, err error) (T, er
 
 // TakeIn durably records news, all or nothing. Calls that come while a transaction is written share the next one, with each other and
 // with those of Record.
-func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (id int64, isNew bool, err error) {
+func (m mailbox) TakeIn(ctx context.Context, news ledger.News) (took ledger.Receipt, err error) {
 	if err = news.Check(); err == nil {
 		err = m.share(ctx, nil, func(t *tx) (err error) {
-			if id, isNew, err = heard.Take(t.Tx, &news); isNew {
+			if took, err = heard.Take(t.Tx, &news); took.New {
 				t.acts, t.closes = true, true
 			}
 			return err
 		})
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("take feedback into ledger: %w", err)
+		return ledger.Receipt{}, fmt.Errorf("take feedback into ledger: %w", err)
 	}
-	return id, isNew, nil
+	return took, nil
 }
 
 // Feedbacks implements ledger.Mailbox.

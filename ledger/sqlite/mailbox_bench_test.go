@@ -38,8 +38,8 @@ func BenchmarkTakeIn(b *testing.B) {
 				wg.Go(func() {
 					for n := range next {
 						begin := time.Now()
-						if _, isNew, err := l.TakeIn(b.Context(), benchNews(n)); err != nil || !isNew {
-							b.Errorf("new: %v, %v", isNew, err)
+						if took, err := l.TakeIn(b.Context(), benchNews(n)); err != nil || !took.New {
+							b.Errorf("new: %v, %v", took.New, err)
 						}
 						mu.Lock()
 						took = append(took, time.Since(begin))
@@ -105,7 +105,7 @@ func fillMailbox(b *testing.B, l *Ledger, n uint64) {
 	for w := range uint64(callers) {
 		wg.Go(func() {
 			for i := w; i < n; i += callers {
-				if _, _, err := l.TakeIn(b.Context(), benchNews(i)); err != nil {
+				if _, err := l.TakeIn(b.Context(), benchNews(i)); err != nil {
 					b.Error(err)
 				}
 			}

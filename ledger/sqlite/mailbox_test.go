@@ -36,8 +36,8 @@ type takenIn struct {
 func takeInLater(ctx context.Context, l *Ledger, news ledger.News) <-chan takenIn {
 	done := make(chan takenIn, 1)
 	go func() {
-		_, isNew, err := l.TakeIn(ctx, news)
-		done <- takenIn{isNew, err}
+		took, err := l.TakeIn(ctx, news)
+		done <- takenIn{took.New, err}
 	}()
 	return done
 }
@@ -133,13 +133,13 @@ func TestNewsThatAreNotCommittedAreNewAgain(t *testing.T) {
 		put(t, l, "first")
 		fail := true
 		onCommit(t, l, func() bool { return !fail })
-		if _, isNew, err := l.TakeIn(t.Context(), testNews("1")); err == nil || isNew {
-			t.Errorf("acknowledged what was not committed: %v", isNew)
+		if took, err := l.TakeIn(t.Context(), testNews("1")); err == nil || took.New {
+			t.Errorf("acknowledged what was not committed: %v", took.New)
 		}
 		mustHear(t, l, 0)
 		fail = false
-		if _, isNew, err := l.TakeIn(t.Context(), testNews("1")); err != nil || !isNew {
-			t.Errorf("new: %v, %v", isNew, err)
+		if took, err := l.TakeIn(t.Context(), testNews("1")); err != nil || !took.New {
+			t.Errorf("new: %v, %v", took.New, err)
 		}
 		mustHear(t, l, 1)
 	})
@@ -155,7 +155,7 @@ func TestNewsMakeTheLedgerOlder(t *testing.T) {
 	file, backup := l.f.Name(), filepath.Join(elsewhere, "ledger.db")
 	copyFile(t, file, backup)
 	l = openIn(t, folder)
-	if _, _, err := l.TakeIn(t.Context(), testNews("1")); err != nil {
+	if _, err := l.TakeIn(t.Context(), testNews("1")); err != nil {
 		t.Fatal(err)
 	}
 	noError(t, l.Close())

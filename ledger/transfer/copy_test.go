@@ -75,7 +75,7 @@ func TestCopyRefuses(t *testing.T) {
 	const target = "crm"
 	takeIn := func(t *testing.T, l ledger.Store, news ledger.News) {
 		t.Helper()
-		if _, _, err := l.TakeIn(t.Context(), news); err != nil {
+		if _, err := l.TakeIn(t.Context(), news); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -173,7 +173,7 @@ func furnish(t *testing.T, l ledger.Store) {
 	}
 	must(k.Record(t.Context(), ledger.Record{Sync: "users", Entry: &ledger.Entry{Key: "gone", ContactID: "contact2", Email: "gone@example.com"}}))
 	must(k.Release())
-	_, _, err = l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "email.complained", Received: at}, Suppressions: []ledger.Suppression{
+	_, err = l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "email.complained", Received: at}, Suppressions: []ledger.Suppression{
 		{Email: "new@example.com", Reason: ledger.NeverMail, At: at, Sent: at.Add(time.Second), Told: at.Add(time.Minute)}, {Email: "gone@example.com", Reason: ledger.Bounced, At: at.Add(time.Second)},
 	}})
 	must(err)

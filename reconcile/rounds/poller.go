@@ -92,7 +92,7 @@ func (p Poller) Poll(ctx context.Context, o Options) (kept ledger.Round, err err
 	}()
 	ctx, free := context.WithCancelCause(ctx)
 	defer free(nil)
-	defer heed(o.Stop, free)()
+	defer remote.Heed(o.Stop, free, ErrInterrupted)()
 	if _, _, known := remote.There(client, p.Ledger, p.Ledger.Now()); !known {
 		_, _ = p.Client.Health(ctx) // tells the time on Owlat's clock, and costs nothing; without an answer the reading itself tells it
 	}
@@ -150,21 +150,4 @@ func (h *held) between(ctx context.Context) (ledger.Lock, error) {
 	}
 	h.lock = lock
 	return lock, nil
-}
-
-// heed makes free end a context with ErrInterrupted when stop is closed, until end is called.
-func heed(stop <-chan struct{}, free context.CancelCauseFunc) (end func()) {
-	over, heard := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(heard)
-		select {
-		case <-stop:
-			free(ErrInterrupted)
-		case <-over:
-		}
-	}()
-	return func() {
-		close(over)
-		<-heard
-	}
 }

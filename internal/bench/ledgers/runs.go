@@ -134,8 +134,8 @@ func (b *bench) takeIn(ctx context.Context) error {
 		for t := range tellers {
 			wg.Go(func() {
 				for i := t; i < news && failures[t] == nil; i += tellers {
-					_, isNew, err := l.TakeIn(ctx, newsOf(i))
-					if err == nil && !isNew {
+					took, err := l.TakeIn(ctx, newsOf(i))
+					if err == nil && !took.New {
 						err = errors.New("news are not new")
 					}
 					failures[t] = err

@@ -2,6 +2,7 @@ package service
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"owlatsync/ledger"
@@ -45,11 +46,15 @@ func (d departureTest) news(hash byte, second, since int, topics []string) ledge
 func (d departureTest) take(n ledger.News) (told []string, isNew bool) {
 	d.t.Helper()
 	before := d.deliveries()
-	id, isNew, err := d.l.TakeIn(d.t.Context(), n)
+	took, err := d.l.TakeIn(d.t.Context(), n)
 	noError(d.t, err)
-	same(d.t, "a number", id != 0, isNew)
-	after := d.deliveries()
-	return after[len(before):], isNew
+	same(d.t, "a number", took.ID != 0, took.New)
+	told = d.deliveries()[len(before):]
+	same(d.t, "deliveries of the receipt", took.Deliveries, len(told))
+	if !slices.Contains(told, "") {
+		same(d.t, "topics of the receipt", took.Left, len(told))
+	}
+	return told, took.New
 }
 
 // deliveries returns the topics of all deliveries in the order in which they came.
@@ -134,10 +139,10 @@ func DeparturesOnce(t *testing.T, open Open) {
 		d := fresh(t)
 		d.want("the reading", d.read(10, 20, "t1"), true, "t1")
 		again := d.read(10, 20, "t1")
-		id, isNew, err := d.l.TakeIn(t.Context(), again)
+		took, err := d.l.TakeIn(t.Context(), again)
 		noError(t, err)
-		same(t, "is new", isNew, false)
-		same(t, "the number", id != 0, true)
+		same(t, "is counted", took, ledger.Receipt{ID: took.ID})
+		same(t, "the number", took.ID != 0, true)
 		d.want("another reading", d.read(10, 22, "t1"), false)
 		d.left(read("t1", 10, 20))
 	})
@@ -165,13 +170,19 @@ func DeparturesOnce(t *testing.T, open Open) {
 		t.Parallel()
 		d := fresh(t)
 		done := make(chan error)
+		var left atomic.Int64
 		all := []ledger.News{d.read(10, 20, "t1", "t2"), d.hook(15, "t1", "t2"), d.read(10, 21, "t1"), d.read(10, 22, "t2")}
 		for _, n := range all {
-			go func() { _, _, err := d.l.TakeIn(t.Context(), n); done <- err }()
+			go func() {
+				took, err := d.l.TakeIn(t.Context(), n)
+				left.Add(int64(took.Left))
+				done <- err
+			}()
 		}
 		for range all {
 			noError(t, <-done)
 		}
+		same(t, "is counted", left.Load(), int64(2))
 		topics := d.deliveries()
 		slices.Sort(topics)
 		same(t, "is written back", topics, []string{"t1", "t2"})

@@ -45,8 +45,8 @@ func PlayRole(t *testing.T, role string, l Ledger) {
 			wg.Go(func() {
 				for i := 0; ; i++ {
 					name := fmt.Sprintf("%d-%d-%d", before, w, i)
-					if _, isNew, err := l.TakeIn(t.Context(), group(name)); err != nil || !isNew {
-						t.Errorf("%s is new: %v, %v", name, isNew, err)
+					if took, err := l.TakeIn(t.Context(), group(name)); err != nil || !took.New {
+						t.Errorf("%s is new: %v, %v", name, took.New, err)
 						return
 					}
 					say(name)
@@ -57,7 +57,7 @@ func PlayRole(t *testing.T, role string, l Ledger) {
 	case "deliver":
 		for i := 0; ; i++ {
 			name := fmt.Sprint("done", i)
-			if _, _, err := l.TakeIn(t.Context(), group(name)); err != nil {
+			if _, err := l.TakeIn(t.Context(), group(name)); err != nil {
 				t.Error(err)
 				return
 			}

@@ -23,10 +23,10 @@ func told(n int, event string) ledger.Feedback {
 
 func take(t *testing.T, l Ledger, news ledger.News) int64 {
 	t.Helper()
-	id, isNew, err := l.TakeIn(t.Context(), news)
+	took, err := l.TakeIn(t.Context(), news)
 	noError(t, err)
-	same(t, "is new", isNew, true)
-	return id
+	same(t, "is new", took.New, true)
+	return took.ID
 }
 
 func feedbacks(t *testing.T, l Ledger, event, person string, before int64, limit int) (ids []int64) {
@@ -114,9 +114,9 @@ func Mailbox(t *testing.T, open Open) {
 		id := take(t, l, news(1))
 		again := news(2)
 		again.Feedback.Hash = news(1).Feedback.Hash
-		got, isNew, err := l.TakeIn(t.Context(), again)
+		took, err := l.TakeIn(t.Context(), again)
 		noError(t, err)
-		same(t, "again", []any{got, isNew}, []any{id, false})
+		same(t, "again", took, ledger.Receipt{ID: id})
 		same(t, "feedback", feedbacks(t, l, "", "", 0, 0), []int64{id})
 		same(t, "what follows", []int{len(optOuts(t, l, "contact2")), len(suppressions(t, l, "row2@example.com")), len(known(t, l, "row2@example.com"))}, []int{0, 0, 0})
 		same(t, "last", lastFeedback(t, l), at(2).UTC())
@@ -141,13 +141,13 @@ func Mailbox(t *testing.T, open Open) {
 		} {
 			n := news(1)
 			spoil(&n)
-			if _, isNew, err := l.TakeIn(t.Context(), n); err == nil || isNew {
+			if took, err := l.TakeIn(t.Context(), n); err == nil || took.New {
 				t.Errorf("%s: taken in", name)
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, _, err := l.TakeIn(ctx, news(1)); !errors.Is(err, context.Canceled) {
+		if _, err := l.TakeIn(ctx, news(1)); !errors.Is(err, context.Canceled) {
 			t.Errorf("under a context that has ended: %v", err)
 		}
 		same(t, "feedback", len(feedbacks(t, l, "", "", 0, 0)), 0)
@@ -161,11 +161,11 @@ func Mailbox(t *testing.T, open Open) {
 		for w := range 8 {
 			wg.Go(func() {
 				for i := range 20 {
-					if _, isNew, err := l.TakeIn(t.Context(), news(w*20+i)); err != nil || !isNew {
-						t.Errorf("new: %v, %v", isNew, err)
+					if took, err := l.TakeIn(t.Context(), news(w*20+i)); err != nil || !took.New {
+						t.Errorf("new: %v, %v", took.New, err)
 					}
-					if _, isNew, err := l.TakeIn(t.Context(), news(w*20)); err != nil || isNew {
-						t.Errorf("again: new: %v, %v", isNew, err)
+					if took, err := l.TakeIn(t.Context(), news(w*20)); err != nil || took.New {
+						t.Errorf("again: new: %v, %v", took.New, err)
 					}
 					if err := k.Record(t.Context(), ledger.Record{Sync: "users", Entry: entry(fmt.Sprint(w))}); err != nil {
 						t.Error(err)
@@ -356,9 +356,9 @@ func Mailbox(t *testing.T, open Open) {
 
 		// Owlat repeats what it told before.
 		for _, n := range []ledger.News{theirs, {Feedback: old}, {Feedback: elsewhere, Deliveries: []ledger.Delivery{{Target: "file", Person: ada}}}} {
-			id, isNew, err := l.TakeIn(t.Context(), n)
-			if err != nil || isNew || id != 0 {
-				t.Errorf("the repetition is feedback %d, new %v: %v", id, isNew, err)
+			took, err := l.TakeIn(t.Context(), n)
+			if err != nil || took != (ledger.Receipt{}) {
+				t.Errorf("the repetition is %+v: %v", took, err)
 			}
 		}
 		same(t, "feedback after repetitions", feedbacks(t, l, "", "", 0, 0), []int64{other})
@@ -366,8 +366,8 @@ func Mailbox(t *testing.T, open Open) {
 		same(t, "known after repetitions", len(known(t, l, ada)), 0)
 		_, err = l.Prune(t.Context(), at(59))
 		noError(t, err)
-		if _, isNew, err := l.TakeIn(t.Context(), ledger.News{Feedback: old}); err != nil || !isNew {
-			t.Errorf("after as long as feedback is kept: new %v, %v", isNew, err)
+		if took, err := l.TakeIn(t.Context(), ledger.News{Feedback: old}); err != nil || !took.New {
+			t.Errorf("after as long as feedback is kept: new %v, %v", took.New, err)
 		}
 
 		// They are heard of again, and forgotten again.

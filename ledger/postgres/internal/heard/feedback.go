@@ -15,12 +15,6 @@ import (
 	"owlatsync/ledger/postgres/internal/pgrow"
 )
 
-// Taken is what became of news: the number of their feedback, 0 if it was there before its person was forgotten, and whether it is new.
-type Taken struct {
-	ID  int64
-	New bool
-}
-
 const (
 	// insertFeedback leaves out what is there already, or was there before its person was forgotten.
 	insertFeedback = `INSERT INTO @feedback (deployment, id, hash, event, contact, email, at, received, topics, kind, detail)
@@ -32,17 +26,17 @@ const (
 )
 
 // Take puts all news into the tables whose feedback is not there yet, and of which something is left that the ledger does not know. The news are in the order in which they came.
-func Take(t pgrow.Tx, all []*ledger.News) ([]Taken, error) {
-	taken := make([]Taken, len(all))
+func Take(t pgrow.Tx, all []*ledger.News) ([]ledger.Receipt, error) {
+	taken := make([]ledger.Receipt, len(all))
 	last, err := t.Number(pgrow.Feedback, len(all)) // also keeps a person from being forgotten meanwhile
 	if err != nil {
 		return nil, err
 	}
-	left, err := sift(t, all)
+	left, receipts, err := sift(t, all)
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := insert(t, left, taken, last-int64(len(all)))
+	fresh, err := insert(t, left, receipts, taken, last-int64(len(all)))
 	if err != nil {
 		return nil, err
 	}
@@ -63,27 +57,26 @@ type told struct {
 	id int64
 }
 
-// sift returns what is left of news, nil where nothing is: the later ones know what the earlier ones tell.
-func sift(t pgrow.Tx, all []*ledger.News) ([]*ledger.News, error) {
+// sift returns what is left of news, nil where nothing is, with their receipts: the later ones know what the earlier ones tell.
+func sift(t pgrow.Tx, all []*ledger.News) (left []*ledger.News, receipts []ledger.Receipt, err error) {
+	left, receipts = make([]*ledger.News, len(all)), make([]ledger.Receipt, len(all))
 	var contacts [][]byte
 	for _, news := range all {
 		for _, o := range news.OptOuts {
 			contacts = append(contacts, []byte(o.ContactID))
 		}
 	}
-	if len(contacts) == 0 {
-		return all, nil
-	}
 	known := make(map[place]ledger.OptOut)
-	err := t.Find("SELECT "+OptOutColumns+" FROM @opt_outs WHERE deployment = $1 AND contact_id = ANY ($2::bytea[])", []any{contacts}, func(rows pgx.Rows) error {
-		o, err := ScanOptOut(rows)
-		known[place{o.ContactID, o.Topic}] = o
-		return err
-	})
-	if err != nil {
-		return nil, err
+	if len(contacts) > 0 {
+		err = t.Find("SELECT "+OptOutColumns+" FROM @opt_outs WHERE deployment = $1 AND contact_id = ANY ($2::bytea[])", []any{contacts}, func(rows pgx.Rows) error {
+			o, err := ScanOptOut(rows)
+			known[place{o.ContactID, o.Topic}] = o
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
 	}
-	left := make([]*ledger.News, len(all))
 	for i, news := range all {
 		var theirs []ledger.OptOut
 		for _, o := range news.OptOuts {
@@ -91,7 +84,7 @@ func sift(t pgrow.Tx, all []*ledger.News) ([]*ledger.News, error) {
 				theirs = append(theirs, k)
 			}
 		}
-		if left[i] = news.Sift(theirs); left[i] == nil {
+		if left[i], receipts[i] = news.Sift(theirs); left[i] == nil {
 			continue
 		}
 		for _, o := range left[i].OptOuts {
@@ -99,11 +92,11 @@ func sift(t pgrow.Tx, all []*ledger.News) ([]*ledger.News, error) {
 			known[p] = o.Later(known[p])
 		}
 	}
-	return left, nil
+	return left, receipts, nil
 }
 
-// insert adds the feedback that is not there yet, and returns it; nil news are left out. The numbers go on after the given one.
-func insert(t pgrow.Tx, all []*ledger.News, taken []Taken, after int64) (fresh []told, err error) {
+// insert adds the feedback that is not there yet, and returns it, and in taken its receipts; nil news are left out. The numbers go on after the given one.
+func insert(t pgrow.Tx, all []*ledger.News, receipts, taken []ledger.Receipt, after int64) (fresh []told, err error) {
 	n := len(all)
 	ids, ats, received := make([]int64, 0, n), make([]*int64, 0, n), make([]int64, 0, n)
 	var texts [7][][]byte // hash, event, contact, email, topics, kind, detail
@@ -138,7 +131,9 @@ func insert(t pgrow.Tx, all []*ledger.News, taken []Taken, after int64) (fresh [
 	err = t.Find(insertFeedback, []any{ids, texts[0], texts[1], texts[2], texts[3], ats, received, texts[4], texts[5], texts[6]}, func(rows pgx.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
-		taken[places[id]], isNew[places[id]] = Taken{id, true}, true
+		i := places[id]
+		taken[i], isNew[i] = receipts[i], true
+		taken[i].ID = id
 		return err
 	})
 	for i, news := range all {
@@ -150,7 +145,7 @@ func insert(t pgrow.Tx, all []*ledger.News, taken []Taken, after int64) (fresh [
 }
 
 // findSame finds the numbers of feedback that was there already.
-func findSame(t pgrow.Tx, all []*ledger.News, taken []Taken) error {
+func findSame(t pgrow.Tx, all []*ledger.News, taken []ledger.Receipt) error {
 	same := make(map[[ledger.HashSize]byte][]int)
 	var hashes [][]byte
 	for i, news := range all {

@@ -23,59 +23,59 @@ const (
 		ON CONFLICT (email) DO UPDATE SET contact = excluded.contact, at = excluded.at WHERE excluded.at >= at`
 )
 
-// Take puts news into the tables, unless their feedback is there already, or was there before its person was forgotten; id is 0 then, and where
-// nothing is left of them because the ledger knows it.
-func Take(t dbfile.Tx, news *ledger.News) (id int64, isNew bool, err error) {
+// Take puts news into the tables, unless their feedback is there already, or was there before its person was forgotten; the number is 0 then, and
+// where nothing is left of them because the ledger knows it.
+func Take(t dbfile.Tx, news *ledger.News) (took ledger.Receipt, err error) {
 	f := &news.Feedback
 	var erased bool
 	if err := t.Row("SELECT EXISTS (SELECT 1 FROM erased WHERE hash = ?1)", []any{f.Hash[:]}, &erased); err != nil || erased {
-		return 0, false, err
+		return ledger.Receipt{}, err
 	}
 	known, err := leftBy(t, news.OptOuts)
 	if err != nil {
-		return 0, false, err
+		return ledger.Receipt{}, err
 	}
-	left := news.Sift(known)
+	left, fresh := news.Sift(known)
 	if left == nil {
-		err := t.Row("SELECT coalesce(max(id), 0) FROM feedback WHERE hash = ?1", []any{f.Hash[:]}, &id)
-		return id, false, err
+		err := t.Row("SELECT coalesce(max(id), 0) FROM feedback WHERE hash = ?1", []any{f.Hash[:]}, &took.ID)
+		return took, err
 	}
 	news, f = left, &left.Feedback
 	topics, err := encodeTopics(f.Topics)
 	if err != nil {
-		return 0, false, err
+		return ledger.Receipt{}, err
 	}
 	err = t.Row(insertFeedback, []any{
 		f.Hash[:], f.Event, entry.TextOrNull(f.ContactID), entry.TextOrNull(f.Email), entry.TimeOrNull(f.At), f.Received.UnixMicro(), topics, f.Kind, f.Detail,
-	}, &id)
+	}, &fresh.ID)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = t.Row("SELECT id FROM feedback WHERE hash = ?1", []any{f.Hash[:]}, &id)
-		return id, false, err
+		err = t.Row("SELECT id FROM feedback WHERE hash = ?1", []any{f.Hash[:]}, &took.ID)
+		return took, err
 	}
 	if err != nil {
-		return 0, false, err
+		return ledger.Receipt{}, err
 	}
 	for _, o := range news.OptOuts {
 		if err := Leave(t, o); err != nil {
-			return 0, false, err
+			return ledger.Receipt{}, err
 		}
 	}
 	for _, s := range news.Suppressions {
 		if err := Suppress(t, s); err != nil {
-			return 0, false, err
+			return ledger.Receipt{}, err
 		}
 	}
 	for address, contact := range news.Known {
 		if err := t.Exec(upsertKnown, address, contact, knownAt(f).UnixMicro()); err != nil {
-			return 0, false, err
+			return ledger.Receipt{}, err
 		}
 	}
 	for i := range news.Deliveries {
-		if err := deliver(t, id, &news.Deliveries[i], f.Received); err != nil {
-			return 0, false, err
+		if err := deliver(t, fresh.ID, &news.Deliveries[i], f.Received); err != nil {
+			return ledger.Receipt{}, err
 		}
 	}
-	return id, true, nil
+	return fresh, nil
 }
 
 // leftBy returns the opt-outs that are known of the same contacts and topics.
