@@ -107,7 +107,7 @@ func pollFirst(ctx context.Context, a *program.App, s *setup.Session) error {
 		return nil
 	}
 	kept, err := s.Ledger.Round(ctx)
-	if err != nil || setup.RoundDue(kept, cfg.Every).After(s.Ledger.Now()) {
+	if now := s.Ledger.Now(); err != nil || setup.RoundDue(kept, cfg.Every, now).After(now) {
 		return err
 	}
 	stop := a.NewSoftStop()

@@ -116,5 +116,5 @@ func status(ctx context.Context, a *program.App, cfg *config.Config, syncs []con
 	if err != nil {
 		return err
 	}
-	return render.RoundStatus(a.To(), kept, setup.RoundDue(kept, cfg.Feedback.Every), rounds.Now())
+	return render.RoundStatus(a.To(), kept, setup.RoundDue(kept, cfg.Feedback.Every, rounds.Now()), rounds.Now())
 }

@@ -46,7 +46,8 @@ func (h poller) untilRound(ctx context.Context) time.Duration {
 	if err != nil {
 		return roundLooked
 	}
-	return setup.RoundDue(kept, every).Sub(h.session.Ledger.Now())
+	now := h.session.Ledger.Now()
+	return setup.RoundDue(kept, every, now).Sub(now)
 }
 
 // round makes a round when its turn among the runs has come.

@@ -87,18 +87,24 @@ func RoutesOf(cfg *config.Config) (routes []feedback.Route) {
 	return routes
 }
 
-// RoundDue returns when the next round is due after what is known of rounds. One that broke off goes on at once; one that failed is tried again after
+// RoundDue returns when the next round is due at now, after what is known of rounds. One that broke off goes on at once, and so does one that seems to
+// have been tried in the future, because the clock was set back; one that failed is tried again after
 // the interval.
-func RoundDue(kept ledger.Round, every time.Duration) time.Time {
-	switch open := kept.Open; {
+func RoundDue(kept ledger.Round, every time.Duration, now time.Time) time.Time {
+	open, last := kept.Open, kept.Ended
+	switch {
 	case !open.Began.IsZero() && open.Failed == "":
 		return open.Began
 	case !open.Began.IsZero():
-		return open.Tried.Add(every)
-	case kept.Ended.IsZero():
-		return time.Time{}
+		last = open.Tried
 	}
-	return kept.Ended.Add(every)
+	switch {
+	case last.IsZero():
+		return time.Time{}
+	case last.After(now):
+		return now
+	}
+	return last.Add(every)
 }
 
 // Poll makes a round that looks for people who have left topics.

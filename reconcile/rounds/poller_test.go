@@ -48,14 +48,29 @@ type world struct {
 	news, tips string
 	departed   []reconcile.Departure
 	failing    error // of Departed
+	key        string
 }
 
 func newWorld(t *testing.T, n int, limits bool, scopes ...string) *world {
 	t.Helper()
 	w := &world{t: t, server: &owlattest.Server{NoLimit: !limits, UnsubscribeSecret: secret}, ledger: memory.New()}
+	return w.begin(n, scopes...)
+}
+
+// worldAt is newWorld where the ledger's clock, and Owlat's, are ahead.
+func worldAt(t *testing.T, n int, ours, theirs time.Duration) *world {
+	t.Helper()
+	w := &world{t: t, server: &owlattest.Server{NoLimit: true, UnsubscribeSecret: secret, ClockAhead: theirs}, ledger: memory.New()}
+	w.ledger.SetClock(ours)
+	return w.begin(n)
+}
+
+func (w *world) begin(n int, scopes ...string) *world {
+	w.t.Helper()
 	w.news, w.tips = w.server.AddTopic("News", false), w.server.AddTopic("Tips", false)
 	w.sync = reconcile.Sync{Name: "users", Source: people(n), Topics: []reconcile.Topic{{ID: w.news, When: true}, {ID: w.tips, When: true}}}
-	w.engine = w.engineOf(w.server.AddKey(scopes...), secret)
+	w.key = w.server.AddKey(scopes...)
+	w.engine = w.engineOf(w.key, secret)
 	w.run()
 	return w
 }
