@@ -20,12 +20,18 @@ var excerpts = []excerpt{
 		return comparisonOf(results).Where("users", findings.Count(realUsers)).Only("run", "", "requests", "of them refused (429)", "time", "not on the topic", "opted out and put back").Markdown()
 	}},
 	{filepath.Join("docs", "comparison.md"), "comparison", func(results []findings.Result) string { return comparisonOf(results).Markdown() }},
+	{filepath.Join("docs", "feedback.md"), "rounds", func(results []findings.Result) string {
+		return tableOf(results, pollPart).Only("a round over", "reads", "requests of the budget", "requests by links", "takes").Markdown()
+	}},
 }
 
-// comparisonOf is the table of the two sides beside each other; without its results it is empty.
-func comparisonOf(results []findings.Result) findings.Table {
+// comparisonOf is the table of the two sides beside each other.
+func comparisonOf(results []findings.Result) findings.Table { return tableOf(results, comparePart) }
+
+// tableOf is the first table of a part; without its results it is empty.
+func tableOf(results []findings.Result, part string) findings.Table {
 	for _, r := range results {
-		if r.Part == comparePart {
+		if r.Part == part {
 			return r.Section.Tables[0]
 		}
 	}

@@ -37,6 +37,9 @@ const onlyPage = "page"
 // comparePart is the part whose table stands in other documents too.
 const comparePart = "compare"
 
+// pollPart is the part about rounds; docs/feedback.md has its table, too.
+const pollPart = "poll"
+
 // part is one measurement. Parts run one after the other; each tells its progress to log and returns what it found.
 type part struct {
 	name  string // a word for the command line, such as "diff"
@@ -61,6 +64,7 @@ var parts = []part{
 	{name: "start", run: measureStart},
 	{name: "webhooks", run: webhooks.Measure},
 	{name: "memberships", run: memberships.Measure},
+	{name: pollPart, run: memberships.MeasurePoll},
 	{name: "idle", run: idle.Measure},
 	{name: "scale", run: scale.Measure(scale.Short)},
 	{name: "pages", run: pages.Measure},

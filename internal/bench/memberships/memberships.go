@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/bench/bubble"
 	"owlatsync/internal/bench/findings"
 	"owlatsync/internal/bench/made"
+	"owlatsync/ledger"
 	"owlatsync/ledger/sqlite"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
@@ -41,6 +42,35 @@ type Verified struct {
 	Took                     time.Duration
 }
 
+// town is an emulator, and people whom a run has put on a topic of it.
+type town struct {
+	server *owlattest.Server
+	key    string
+	sync   reconcile.Sync
+}
+
+// settle makes a town without limits, with so many people.
+func settle(ctx context.Context, book ledger.Store, people int) (*town, error) {
+	t := &town{server: &owlattest.Server{NoLimit: true, UnsubscribeSecret: secret}}
+	t.key = t.server.AddKey()
+	t.sync = reconcile.Sync{
+		Name: "users", Source: made.RowsOf(made.Users(people)), Guards: reconcile.Guards{FirstRun: true}, Topics: []reconcile.Topic{{ID: t.server.AddTopic("newsletter", false), When: true}},
+	}
+	fast, err := t.client(owlat.WithoutLimiter())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := reconcile.New(fast, book, reconcile.Options{}).Run(ctx, t.sync, reconcile.RunOptions{}); err != nil {
+		return nil, err
+	}
+	time.Sleep(time.Second) // nobody leaves in the millisecond in which they were added
+	return t, nil
+}
+
+func (t *town) client(options ...owlat.Option) (*owlat.Client, error) {
+	return owlat.NewClient("https://owlat.example", t.key, append([]owlat.Option{owlat.WithTransport(t.server.Transport())}, options...)...)
+}
+
 // Verify verifies so many people with memberships. PerSecond limits requests by links, +Inf lets all go, also those to the API.
 func Verify(ctx context.Context, people int, perSecond float64) (v Verified, err error) {
 	folder, err := os.MkdirTemp("", "owlat-sync-bench-")
@@ -53,22 +83,12 @@ func Verify(ctx context.Context, people int, perSecond float64) (v Verified, err
 		return v, err
 	}
 	defer func() { err = errors.Join(err, book.Close()) }()
-	server := &owlattest.Server{NoLimit: true, UnsubscribeSecret: secret}
-	key := server.AddKey()
-	client := func(options ...owlat.Option) (*owlat.Client, error) {
-		return owlat.NewClient("https://owlat.example", key, append([]owlat.Option{owlat.WithTransport(server.Transport())}, options...)...)
-	}
-	s := reconcile.Sync{Name: "users", Source: made.RowsOf(made.Users(people)), Guards: reconcile.Guards{FirstRun: true}, Topics: []reconcile.Topic{{ID: server.AddTopic("newsletter", false), When: true}}}
-	fast, err := client(owlat.WithoutLimiter())
+	t, err := settle(ctx, book, people)
 	if err != nil {
 		return v, err
 	}
-	if _, err := reconcile.New(fast, book, reconcile.Options{}).Run(ctx, s, reconcile.RunOptions{}); err != nil {
-		return v, err
-	}
-	time.Sleep(time.Second) // nobody leaves in the millisecond in which they were added
 	for i := 0; i < people; i += leftEvery {
-		if err := server.Unsubscribe(fmt.Sprintf("user%d@example.com", i), s.Topics[0].ID); err != nil {
+		if err := t.server.Unsubscribe(fmt.Sprintf("user%d@example.com", i), t.sync.Topics[0].ID); err != nil {
 			return v, err
 		}
 		v.Left++
@@ -77,20 +97,20 @@ func Verify(ctx context.Context, people int, perSecond float64) (v Verified, err
 	if math.IsInf(perSecond, 1) {
 		options = append(options, owlat.WithoutLimiter())
 	}
-	asking, err := client(options...)
+	asking, err := t.client(options...)
 	if err != nil {
 		return v, err
 	}
 	links, api, began := 0, 0, time.Time{}
-	result, err := reconcile.New(asking, book, reconcile.Options{}).Verify(ctx, []reconcile.Sync{s}, reconcile.VerifyOptions{Members: true, Before: func(int, float64) error {
-		links, api, began = server.Stats().Links.Total, server.Stats().Total, time.Now()
+	result, err := reconcile.New(asking, book, reconcile.Options{}).Verify(ctx, []reconcile.Sync{t.sync}, reconcile.VerifyOptions{Members: true, Before: func(int, float64) error {
+		links, api, began = t.server.Stats().Links.Total, t.server.Stats().Total, time.Now()
 		return nil
 	}})
 	if err != nil {
 		return v, err
 	}
 	v.Took = time.Since(began)
-	v.People, v.Links, v.API = result.Members.Contacts, server.Stats().Links.Total-links, server.Stats().Total-api
+	v.People, v.Links, v.API = result.Members.Contacts, t.server.Stats().Links.Total-links, t.server.Stats().Total-api
 	if left := result.Findings[reconcile.LeftTopic]; left != v.Left || result.Members.Unread > 0 || v.People != people {
 		return v, fmt.Errorf("%d of %d are told to have left, %d were read and %d not", left, v.Left, v.People, result.Members.Unread)
 	}

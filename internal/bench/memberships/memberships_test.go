@@ -26,3 +26,22 @@ func TestTwoThousandPeople(t *testing.T) {
 		}
 	})
 }
+
+// TestRoundsOverFiveHundredPeople takes no request more than it must: a list, a reading of each who may have left, and a look at each who has.
+func TestRoundsOverFiveHundredPeople(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const people, changed, left = 500, 5, 3
+		all, err := Poll(t.Context(), people)
+		if err != nil {
+			t.Fatal(err)
+		}
+		moved, whole := all[0], all[1]
+		if lists := people/100 + 1; moved.Links != changed || moved.API != lists+left || moved.Left != left || moved.Took > moved.most() || moved.RateLimited > 0 {
+			t.Errorf("%+v", moved)
+		}
+		if whole.Links != people-left || whole.API != left || whole.Left != left || whole.Took > whole.most() || whole.Took < whole.most()*9/10 {
+			t.Errorf("%+v, at most %v", whole, whole.most())
+		}
+	})
+}
