@@ -85,6 +85,7 @@ func runSyncs(ctx context.Context, a *program.App, r *runner, failuresPath strin
 		r.end.List = list
 		defer func() { err = errors.Join(err, list.Close(r.end.Read())) }()
 	}
+	untold := 0
 	err = a.WithSession(ctx, func(s *setup.Session, syncs []config.Sync) error {
 		if err := pollFirst(ctx, a, s); err != nil {
 			return err
@@ -93,10 +94,15 @@ func runSyncs(ctx context.Context, a *program.App, r *runner, failuresPath strin
 		if len(failed) == 0 {
 			failed = append(failed, r.unmet()...)
 		}
-		return append(failed, prune(ctx, a, s)...).Err()
+		failed = append(failed, prune(ctx, a, s)...)
+		var untoldErr error
+		if untold, untoldErr = s.Untold(context.WithoutCancel(ctx)); untoldErr != nil {
+			failed = append(failed, untoldErr)
+		}
+		return failed.Err()
 	})
 	r.end.End(a.To())
-	return err
+	return errors.Join(err, render.Untold(a.To(), untold))
 }
 
 // pollFirst looks for people who have left before the runs, if the last round is longer ago than the configuration says. That it fails is told, and

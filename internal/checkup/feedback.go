@@ -1,7 +1,6 @@
 package checkup
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"owlatsync/internal/writeback"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
-	"owlatsync/reconcile/rounds"
 )
 
 const (
@@ -59,9 +57,9 @@ func (c hearing) rounds() {
 	if cfg.Every == 0 {
 		return
 	}
-	links, budget := cmp.Or(c.Config.Owlat.PreferencesPerSecond, owlat.DefaultPreferencesRate), cmp.Or(c.Config.Owlat.RequestsPerSecond, owlat.DefaultRate)
 	f := Finding{Area: AreaFeedback, Subject: "who leaves", Status: OK, Message: "looked for every " + words.Span(cfg.Every)}
-	all := rounds.CostOf(0, c.contacts, budget, links)
+	takes := setup.RoundTakes(c.Config, c.contacts)
+	all := takes.Whole
 	switch span := func(s float64) string { return words.Span(time.Duration(s * float64(time.Second))) }; {
 	case c.contacts == 0:
 	case cfg.All:
@@ -71,7 +69,7 @@ func (c hearing) rounds() {
 			f.Message += "; that is longer than the interval: read: moved takes less, or give feedback.poll a longer one"
 		}
 	default:
-		list := rounds.CostOf(c.contacts, c.contacts/100, budget, links)
+		list := takes.Usual
 		f.Message += fmt.Sprintf(": a round takes %s of the budget, and with a hundredth of the contacts changed %s; at most %s more",
 			words.Plural(list.Requests, "request"), span(list.Seconds), span(all.Seconds))
 	}

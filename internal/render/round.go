@@ -8,6 +8,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/rounds"
 )
 
 // roundJSON is what is known of rounds that look for people who have left.
@@ -72,6 +73,58 @@ func Round(to To, r ledger.Round) error {
 	}
 	to.printf("%s of the budget and %s by links, in %s.\n", words.Plural(r.Requests.Total, "request"), words.Plural(r.Requests.Links, "request"),
 		words.Span(max(time.Second, time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))))
+	return nil
+}
+
+// roundBeforeJSON is the round that a run would make first.
+type roundBeforeJSON struct {
+	Type     string  `json:"type"`     // "round before"
+	Read     string  `json:"read"`     // whom it reads: "moved" or "all"
+	Contacts int     `json:"contacts"` // that the ledger knows, or the last round has listed
+	Requests int     `json:"requests"` // of the budget, with a hundredth of the contacts changed
+	Links    int     `json:"links"`
+	Seconds  float64 `json:"seconds"`
+	Most     float64 `json:"most_seconds"` // if everybody is read, beside the list
+}
+
+// RoundBefore shows the round that a run would make before its plan: what it takes with a hundredth of the contacts changed, and if all are read.
+func RoundBefore(to To, contacts int, usual, whole rounds.Cost) error {
+	read := rounds.All
+	if usual != whole {
+		read = rounds.Moved
+	}
+	if to.JSON {
+		return to.json(roundBeforeJSON{"round before", read, contacts, usual.Requests, usual.Links, usual.Seconds, whole.Seconds})
+	}
+	span := func(c rounds.Cost) string {
+		return words.Span(max(time.Second, time.Duration(c.Seconds*float64(time.Second)).Round(time.Second)))
+	}
+	switch {
+	case contacts == 0:
+		to.printf("A run would first look for people who have left topics, but none is known yet.\n")
+		return nil
+	case read == rounds.All:
+		to.printf("A run would first look for people who have left topics: it reads at most %s by links, which takes %s and nothing of the budget.\n",
+			words.Plural(contacts, "contact"), span(usual))
+		return nil
+	}
+	to.printf("A run would first look for people who have left topics: %s of the budget to list %s, and with a hundredth of them changed %s by links, in %s; at most %s more.\n",
+		words.Plural(usual.Requests, "request"), words.Plural(contacts, "contact"), words.Plural(usual.Links, "request"), span(usual), span(whole))
+	return nil
+}
+
+// Untold says that something waits to be told to write-backs, which no command does but serve.
+func Untold(to To, n int) error {
+	switch {
+	case n == 0:
+		return nil
+	case to.JSON:
+		return to.json(struct {
+			Type    string `json:"type"`
+			Waiting int    `json:"waiting"`
+		}{"write-backs", n})
+	}
+	to.printf("\n%s to be told to write-backs: only \"owlat-sync serve\" does that.\n", words.Several(n, "notice waits", "notices wait"))
 	return nil
 }
 

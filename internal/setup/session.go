@@ -87,26 +87,6 @@ func RoutesOf(cfg *config.Config) (routes []feedback.Route) {
 	return routes
 }
 
-// RoundDue returns when the next round is due at now, after what is known of rounds. One that broke off goes on at once, and so does one that seems to
-// have been tried in the future, because the clock was set back; one that failed is tried again after
-// the interval.
-func RoundDue(kept ledger.Round, every time.Duration, now time.Time) time.Time {
-	open, last := kept.Open, kept.Ended
-	switch {
-	case !open.Began.IsZero() && open.Failed == "":
-		return open.Began
-	case !open.Began.IsZero():
-		last = open.Tried
-	}
-	switch {
-	case last.IsZero():
-		return time.Time{}
-	case last.After(now):
-		return now
-	}
-	return last.Add(every)
-}
-
 // Poll makes a round that looks for people who have left topics.
 func (s *Session) Poll(ctx context.Context, o rounds.Options) (ledger.Round, error) {
 	return s.engine.Poller().Poll(ctx, o)

@@ -9,6 +9,7 @@ import (
 	"owlatsync/cmd/owlat-sync/internal/program"
 	"owlatsync/internal/config"
 	"owlatsync/internal/problem"
+	"owlatsync/internal/render"
 	"owlatsync/internal/setup"
 )
 
@@ -45,9 +46,11 @@ func poll(ctx context.Context, a *program.App, all bool) error {
 		defer stop.Disarm()
 		stop.Arm()
 		err := a.Round(ctx, s, stop.C(), all || s.Config.Feedback.All, false)
+		untold, untoldErr := s.Untold(context.WithoutCancel(ctx))
+		told := errors.Join(untoldErr, render.Untold(a.To(), untold))
 		if err != nil {
-			return a.ExplainError(s.Config, "", err)
+			return errors.Join(a.ExplainError(s.Config, "", err), told)
 		}
-		return nil
+		return told
 	})
 }
