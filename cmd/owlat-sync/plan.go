@@ -31,7 +31,7 @@ The lines hold addresses and names.`,
 		Args:    program.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.WithReading(cmd.Context(), config.UseAll, func(s *setup.Session, syncs []config.Sync) error {
-				if takes, contacts, due, err := s.RoundBefore(cmd.Context()); err != nil {
+				if takes, contacts, due, err := setup.RoundBefore(cmd.Context(), s); err != nil {
 					return err
 				} else if due {
 					if err := render.RoundBefore(a.To(), contacts, takes.Usual, takes.Whole); err != nil {

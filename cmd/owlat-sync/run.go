@@ -96,7 +96,7 @@ func runSyncs(ctx context.Context, a *program.App, r *runner, failuresPath strin
 		}
 		failed = append(failed, prune(ctx, a, s)...)
 		var untoldErr error
-		if untold, untoldErr = s.Untold(context.WithoutCancel(ctx)); untoldErr != nil {
+		if untold, untoldErr = setup.Untold(context.WithoutCancel(ctx), s); untoldErr != nil {
 			failed = append(failed, untoldErr)
 		}
 		return failed.Err()

@@ -80,6 +80,9 @@ func answerFaults() []fault {
 				delete | removed; 0; delete ×2 | failed (rate_limited); 3; delete ×60 | removed; 0; delete
 				event | updated; 0; update, event ×2 | failed (rate_limited); 3; update, event ×60 | updated; 0; event
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×60 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2 | failed (never mail); 3; opt-out ×30 | updated; 0; opt-out
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×63 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -106,6 +109,9 @@ func answerFaults() []fault {
 				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2 | failed (internal); 3; opt-out ×3 | updated; 0; opt-out
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -129,6 +135,9 @@ func answerFaults() []fault {
 				delete | removed; 0; delete ×2 | failed (internal); 3; delete ×3 | unchanged; 0; read ×2
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2, read | failed (internal); 3; opt-out ×3 | updated; 0; opt-out, read
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -148,6 +157,9 @@ func answerFaults() []fault {
 				delete | failed (invalid_input); 3; delete | failed (invalid_input); 3; delete | removed; 0; delete
 				event | failed (invalid_input); 3; update, event | failed (invalid_input); 3; update, event | updated; 0; event
 				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
+				opt-out | failed (invalid_input); 3; opt-out | failed (invalid_input); 3; opt-out | updated; 0; opt-out
+				round, list | found 1; 0; list ×2, members, read | found 0, broke off; 1; list ×2 | found 1; 0; list ×2, members, read
+				round, members | found 0; 0; list ×2, members | found 0; 0; list ×2, members | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -165,6 +177,9 @@ func answerFaults() []fault {
 				delete | failed (unauthenticated); 4; delete | failed (unauthenticated); 4; delete | removed; 0; delete
 				event | failed (unauthenticated); 4; update, event | failed (unauthenticated); 4; update, event | updated; 0; event
 				list | skipped; 4; list | skipped; 4; list | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out | updated; 0; opt-out | unchanged; 0; nothing
+				round, list | found 1; 0; list ×2, members, read | found 0, broke off; 4; list ×2 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members, read | found 0, broke off; 4; list ×2, members, read | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -185,6 +200,9 @@ func answerFaults() []fault {
 				delete | failed (forbidden); 4; delete | failed (forbidden); 4; delete | removed; 0; delete
 				event | failed (forbidden); 4; update, event | failed (forbidden); 4; update, event | updated; 0; event
 				list | created; 0; list, create ×6 | created; 0; list, create ×6 | unchanged; 0; nothing
+				opt-out | updated; 0; opt-out | updated; 0; opt-out | unchanged; 0; nothing
+				round, list | found 1; 0; list ×2, members, read | found 1; 0; list ×2, members, read | found 0; 0; list ×2
+				round, members | found 1; 0; list ×2, members, read | found 1; 0; list ×2, members, read | found 0; 0; list ×2
 			`),
 		},
 		{
@@ -202,6 +220,9 @@ func answerFaults() []fault {
 				delete | failed (limit_reached); 4; delete | failed (limit_reached); 4; delete | removed; 0; delete
 				event | failed (limit_reached); 4; update, event | failed (limit_reached); 4; update, event | updated; 0; event
 				list | skipped; 4; list | skipped; 4; list | created; 0; list, create ×6
+				opt-out | failed (limit_reached); 4; opt-out | failed (limit_reached); 4; opt-out | updated; 0; opt-out
+				round, list | found 1; 0; list ×2, members, read | found 0, broke off; 4; list ×2 | found 1; 0; list ×2, members, read
+				round, members | found 0; 0; list ×2, members | found 0; 0; list ×2, members | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -223,6 +244,9 @@ func answerFaults() []fault {
 				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
 				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
 				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
+				opt-out | failed (never mail); 3; opt-out | failed (never mail); 3; opt-out | updated; 0; opt-out
+				round, list | found 1; 0; list ×2, members, read | found 0, broke off; 1; list ×2 | found 1; 0; list ×2, members, read
+				round, members | found 0, broke off; 1; list ×2, members | found 0, broke off; 1; list ×2, members | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -244,6 +268,9 @@ func answerFaults() []fault {
 				delete | failed (route); 1; delete | failed (route); 1; delete | removed; 0; delete
 				event | failed (route); 1; update, event | failed (route); 1; update, event | updated; 0; event
 				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
+				opt-out | failed (never mail); 3; opt-out | failed (never mail); 3; opt-out | updated; 0; opt-out
+				round, list | found 1; 0; list ×2, members, read | found 0, broke off; 1; list ×2 | found 1; 0; list ×2, members, read
+				round, members | found 0, broke off; 1; list ×2, members | found 0, broke off; 1; list ×2, members | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -263,6 +290,9 @@ func answerFaults() []fault {
 				delete | failed (answer); 3; delete | failed (answer); 3; delete | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | skipped; 1; list | skipped; 1; list | created; 0; list, create ×6
+				opt-out | failed (answer); 3; opt-out | failed (answer); 3; opt-out | updated; 0; opt-out
+				round, list | found 1; 0; list ×2, members, read | found 0, broke off; 1; list ×2 | found 1; 0; list ×2, members, read
+				round, members | found 0; 0; list ×2, members | found 0; 0; list ×2, members | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -274,6 +304,7 @@ func answerFaults() []fault {
 			many:     "goes on with the other rows; exit code 0",
 			lines: parseLines(`
 				members | updated; 0; members, topic add | updated; 0; members, topic add | unchanged; 0; nothing
+				opt-out | failed (never mail); 3; opt-out | failed (never mail); 3; opt-out | updated; 0; opt-out
 			`),
 		},
 	}
@@ -281,5 +312,12 @@ func answerFaults() []fault {
 
 // refusedToken is what Owlat answers to a token that it does not take.
 func refusedToken(reason string) variant {
-	return answered(reason, 200, "application/json", `{"ok":false,"reason":"`+reason+`"}`)
+	get, post := answered(reason, 200, "application/json", `{"ok":false,"reason":"`+reason+`"}`),
+		answered(reason, 400, "application/json", `{"error":{"category":"invalid_input","message":"The link is invalid or has expired","data":{"reason":"`+reason+`"}}}`)
+	return variant{name: reason, answer: func(w *world, req *http.Request) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			return post.answer(w, req)
+		}
+		return get.answer(w, req)
+	}}
 }

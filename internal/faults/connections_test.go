@@ -24,6 +24,9 @@ func connectionFaults() []fault {
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; delete
 				event | failed (network); 3; update, event | failed (network); 3; update, event | updated; 0; event
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2 | failed (network); 3; opt-out ×3 | updated; 0; opt-out
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -44,6 +47,9 @@ func connectionFaults() []fault {
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2 | failed (network); 3; opt-out ×3 | updated; 0; opt-out
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -66,6 +72,9 @@ func connectionFaults() []fault {
 				delete | removed; 0; delete ×2 | failed (network); 3; delete ×3 | unchanged; 0; read ×2
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2, read | failed (network); 3; opt-out ×3 | updated; 0; opt-out, read
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -89,6 +98,9 @@ func connectionFaults() []fault {
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | unchanged; 0; read ×2
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2, read | failed (never mail); 3; opt-out ×2 | updated; 0; opt-out, read
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0, broke off; 1; list ×2, members ×2 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -103,11 +115,14 @@ func connectionFaults() []fault {
 				rename | renamed; 0; update ×2 | failed (timeout); 3; update ×3 | renamed; 0; read, update
 				topic add | updated; 0; topic add ×2, read | failed (timeout); 3; topic add ×3, read ×2 | updated; 0; read, topic add
 				topic add, with the secret | updated; 0; members ×2, topic add ×2, read | failed (timeout); 3; members ×3, topic add ×3, read ×2 | updated; 0; members, read, topic add
-				members | updated; 0; members ×2, topic add | updated; 0; members ×3, topic add | unchanged; 0; nothing
+				members | updated; 0; members ×2, topic add | updated; 0; members ×2, topic add | unchanged; 0; nothing
 				topic remove | updated; 0; topic remove ×2 | failed (timeout); 3; topic remove ×3 | updated; 0; topic remove
 				delete | removed; 0; delete ×2 | failed (timeout); 3; delete ×3 | removed; 0; read, delete
 				event | failed (event); 3; update, event | failed (event); 3; update, event | unchanged; 0; nothing | the event was never sent
 				list | created; 0; list ×2, create ×6 | skipped; 1; list ×3 | created; 0; list, create ×6
+				opt-out | updated; 0; opt-out ×2 | failed (never mail); 3; opt-out ×2 | updated; 0; opt-out
+				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
+				round, members | found 1; 0; list ×2, members ×2, read | found 0, broke off; 1; list ×2, members ×2 | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -130,6 +145,9 @@ func connectionFaults() []fault {
 				delete | removed; 0; delete | removed; 0; delete | unchanged; 0; nothing
 				event | updated; 0; update, event | updated; 0; update, event | unchanged; 0; nothing
 				list | created; 0; list, create ×6 | created; 0; list, create ×6 | unchanged; 0; nothing
+				opt-out | updated; 0; opt-out | updated; 0; opt-out | unchanged; 0; nothing
+				round, list | found 1; 0; list ×2, members, read | found 1; 0; list ×2, members, read | found 0; 0; list ×2
+				round, members | found 1; 0; list ×2, members, read | found 1; 0; list ×2, members, read | found 0; 0; list ×2
 			`),
 		},
 	}

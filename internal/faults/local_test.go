@@ -33,6 +33,8 @@ func localFaults() []fault {
 			lines: parseLines(`
 				update | not reached; 1; nothing | not reached; 1; nothing | updated; 0; update
 				source read | not reached; 1; nothing | not reached; 1; nothing | removed; 0; create, topic add, delete
+				opt-out | not reached; 1; nothing | not reached; 1; nothing | updated; 0; opt-out
+				round, list | not reached; 1; nothing | not reached; 1; nothing | found 1; 0; list ×2, members, read
 			`),
 		},
 		{

@@ -19,10 +19,14 @@ type operation struct {
 	missing       reconcile.MissingPolicy
 	events        []reconcile.EventRule
 	secret        bool // the run has the unsubscribe secret
+	round         bool // the subject has left the topic, and a round looks for people who have, in place of a run
 }
 
 // subject is the key of the row that an operation is about.
 const subject = "1"
+
+// subjectAddress is the address of its contact.
+const subjectAddress = "ada@example.com"
 
 // manyRows is the operation of which a run has many, and manyRead that with the unsubscribe secret.
 const (
@@ -42,6 +46,8 @@ func operations() []operation {
 	member.Consents = []owlatsync.Consent{owlatsync.Yes}
 	renamed.Email = owlatsync.Some("ada@example.org")
 	updated.Fields[owlatsync.FirstName] = owlatsync.Some("Augusta")
+	never := member
+	never.Suppressed = true
 	both := func(r owlatsync.Row) []owlatsync.Row { return []owlatsync.Row{bystander, r} }
 	onUpdate := []reconcile.EventRule{{Name: "user_updated", On: ledger.OnUpdated}}
 	var several, many []owlatsync.Row
@@ -57,6 +63,9 @@ func operations() []operation {
 		{name: "topic add", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member)},
 		{name: "topic add, with the secret", method: "POST", route: owlattest.RouteTopicContacts, before: both(ada), after: both(member), secret: true},
 		{name: "members", method: "GET", route: owlattest.RoutePreferences, before: both(ada), after: both(member), secret: true},
+		{name: "opt-out", method: "POST", route: owlattest.RouteUnsubscribe, before: both(member), after: both(never), secret: true},
+		{name: "round, list", method: "GET", route: owlattest.RouteContacts, before: both(member), after: both(ada), secret: true, round: true},
+		{name: "round, members", method: "GET", route: owlattest.RoutePreferences, before: both(member), after: both(ada), secret: true, round: true},
 		{name: "topic remove", method: "DELETE", route: owlattest.RouteTopicContact, before: both(member), after: both(ada)},
 		{name: "delete", method: "DELETE", route: owlattest.RouteContact, before: both(ada), after: alone, missing: reconcile.MissingDelete},
 		{name: "event", method: "POST", route: owlattest.RouteEvents, before: both(ada), after: both(updated), events: onUpdate},

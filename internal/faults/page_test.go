@@ -29,7 +29,10 @@ next run meets none. **After that, one more run sends nothing in any of the case
 - *Operation* is what the run was about to do for one row: create a contact, update its names, rename it (change its
   address), put it on a topic or take it off, delete it (its row left the source, with ` + "`on_missing: delete`" + `), send an event, list
   the contacts that Owlat has (on a first run), read the source. With the [unsubscribe secret](configuration.md#the-unsubscribe-secret) a run reads on
-  which topics the contact is before it puts it on one: "members".
+  which topics the contact is before it puts it on one: "members". "Opt-out" opts somebody out of everything whom a row says to
+  [get no mail](consent.md#never-mail).
+- *Round* is one that [looks for people who have left](feedback.md#without-webhooks-polling), when one person has: "round, list" meets the fault as it lists
+  the contacts, "round, members" as it reads who was changed. The cells say how many people it found, and whether it broke off; the next round finds whoever it did not.
 - *Met once*: one request of that kind meets the fault, and all is well again. *Met each time*: every such request of the run
   does. *The run after*: a minute later, without the fault.
 - Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "skipped"
@@ -50,7 +53,7 @@ may have changed in the meantime.
 
 A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others: only about requests
 that were on their way, never about those that waited for their turn. The next run
-goes on from what is recorded (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every fourth request and every eighth commit, ` + "`make soak`" + ` at all).
+goes on from what is recorded, and so does the next round (` + "`TestARoundIsKilledAnywhere`" + `) (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every fourth request and every eighth commit, ` + "`make soak`" + ` at all).
 
 Exit codes:
 

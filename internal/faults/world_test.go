@@ -22,6 +22,7 @@ import (
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/rounds"
 )
 
 const (
@@ -49,6 +50,8 @@ type world struct {
 	hits    int      // how often the fault came to pass
 	sent    []string // the requests of the run, by their words
 	events  int      // that took effect since the start
+	ready   bool     // the rows before are in step
+	found   int      // how often rounds found that the subject has left
 }
 
 // newWorld returns a world in which the rows before the operation have been in step for an hour. The fault is yet to come.
@@ -66,7 +69,13 @@ func newWorld(t *testing.T, op operation, v variant) *world {
 		}
 		time.Sleep(time.Hour)
 	}
-	w.rows = op.after
+	if op.round {
+		if err := w.server.Unsubscribe(subjectAddress, ""); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+	}
+	w.rows, w.ready = op.after, true
 	return w
 }
 
@@ -130,7 +139,13 @@ func (w *world) run() *result {
 		w.t.Fatal(err)
 	}
 	defer client.CloseIdleConnections()
-	engine := reconcile.New(client, l, reconcile.Options{})
+	engine := reconcile.New(client, l, reconcile.Options{Departed: func(ctx context.Context, d reconcile.Departure) error {
+		w.found++
+		return l.NoteOptOuts(ctx, d.OptOuts()...)
+	}})
+	if w.op.round && w.ready {
+		return w.look(engine, got)
+	}
 	observe := func(ev progress.Value) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -149,7 +164,8 @@ func (w *world) run() *result {
 	}
 	got.report, got.err = engine.Run(w.t.Context(), reconcile.Sync{
 		Name: "users", Source: &rows{w}, Topics: []reconcile.Topic{{ID: w.topic, When: true}},
-		OnMissing: w.op.missing, Events: w.op.events, Guards: reconcile.Guards{FirstRun: true, Updates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit},
+		OnMissing: w.op.missing, Events: w.op.events, Suppressed: w.op.name == "opt-out",
+		Guards: reconcile.Guards{FirstRun: true, Updates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit, OptOuts: reconcile.NoLimit},
 	}, reconcile.RunOptions{Observers: []progress.Observer{{Each: observe, Complete: true}}})
 	if got.report != nil {
 		got.failed = got.report.Outcomes[owlatsync.Failed]
@@ -162,6 +178,19 @@ func (w *world) run() *result {
 	}
 	got.sent = w.sent
 	w.events += w.server.Stats().Events - before
+	if w.variant != nil && w.hits == 0 {
+		w.t.Error("the fault never came to pass")
+	}
+	return got
+}
+
+// look makes a round in place of a run.
+func (w *world) look(engine *reconcile.Engine, got *result) *result {
+	round, err := engine.Poller().Poll(w.t.Context(), rounds.Options{})
+	got.sent, got.err = w.sent, err
+	if got.outcome = fmt.Sprintf("found %d", round.People); err != nil {
+		got.outcome = fmt.Sprintf("found %d, broke off", round.Open.People)
+	}
 	if w.variant != nil && w.hits == 0 {
 		w.t.Error("the fault never came to pass")
 	}
@@ -278,6 +307,10 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 func classify(req *http.Request) (method, route, word string) {
 	path := strings.Split(strings.TrimPrefix(req.URL.EscapedPath(), "/api/v1/"), "/")
 	switch {
+	case req.URL.Path == "/health":
+		return req.Method, owlattest.RouteHealth, "health"
+	case strings.HasPrefix(req.URL.Path, "/unsub/"):
+		return req.Method, owlattest.RouteUnsubscribe, "opt-out"
 	case strings.HasPrefix(req.URL.Path, "/prefs/verify/"):
 		return req.Method, owlattest.RoutePreferences, "members"
 	case path[0] == "events":
@@ -306,6 +339,9 @@ func (w *world) left() string {
 			differs = append(differs, "the contact is not there")
 		case c.FirstName != r.Fields[owlatsync.FirstName].Value:
 			differs = append(differs, "the name is another")
+		case r.Suppressed && !c.Unsubscribed:
+			differs = append(differs, "the person is not opted out")
+		case r.Suppressed:
 		case r.Consents[0] == owlatsync.Yes && len(c.Topics) == 0:
 			differs = append(differs, "the contact is not on the topic")
 		case r.Consents[0] != owlatsync.Yes && len(c.Topics) > 0:
@@ -324,6 +360,9 @@ func (w *world) left() string {
 	if w.events > 1 {
 		differs = append(differs, fmt.Sprintf("the event was sent %d times", w.events))
 	}
+	if w.op.round && w.found != 1 {
+		differs = append(differs, fmt.Sprintf("that the person left was found %d times", w.found))
+	}
 	slices.Sort(differs)
 	return strings.Join(differs, ", ")
 }
@@ -331,7 +370,11 @@ func (w *world) left() string {
 // settled wants that a further run has nothing to do and nothing to complain of.
 func (w *world) settled() {
 	w.t.Helper()
-	if got := w.run(); got.err != nil || got.failed > 0 || len(got.sent) > 0 {
+	got := w.run()
+	if w.op.round && !slices.ContainsFunc(got.sent, func(word string) bool { return word != "list" }) && got.outcome == "found 0" {
+		got.sent = nil // what a round always sends
+	}
+	if got.err != nil || got.failed > 0 || len(got.sent) > 0 {
 		w.t.Errorf("a further run: %v (%v)", got, got.err)
 	}
 }

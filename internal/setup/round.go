@@ -44,9 +44,9 @@ func RoundTakes(cfg *config.Config, contacts int) (c RoundCosts) {
 	return c
 }
 
-// RoundBefore returns what the round takes that a run would make first, as far as the ledger knows how many contacts there are; ok is false if it would
+// RoundBefore returns what the round takes that a run of the session would make first, as far as the ledger knows how many contacts there are; ok is false if it would
 // make none.
-func (s *Session) RoundBefore(ctx context.Context) (c RoundCosts, contacts int, ok bool, err error) {
+func RoundBefore(ctx context.Context, s *Session) (c RoundCosts, contacts int, ok bool, err error) {
 	if s.Config.Feedback.Every == 0 || s.Config.Owlat.NoKey != nil {
 		return c, 0, false, nil
 	}
@@ -68,7 +68,7 @@ func (s *Session) RoundBefore(ctx context.Context) (c RoundCosts, contacts int, 
 }
 
 // Untold counts what waits to be told to the write-backs of the configuration, which a service does.
-func (s *Session) Untold(ctx context.Context) (n int, err error) {
+func Untold(ctx context.Context, s *Session) (n int, err error) {
 	if len(s.Config.WriteBacks) == 0 {
 		return 0, nil
 	}

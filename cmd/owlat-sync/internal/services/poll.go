@@ -46,7 +46,7 @@ func poll(ctx context.Context, a *program.App, all bool) error {
 		defer stop.Disarm()
 		stop.Arm()
 		err := a.Round(ctx, s, stop.C(), all || s.Config.Feedback.All, false)
-		untold, untoldErr := s.Untold(context.WithoutCancel(ctx))
+		untold, untoldErr := setup.Untold(context.WithoutCancel(ctx), s)
 		told := errors.Join(untoldErr, render.Untold(a.To(), untold))
 		if err != nil {
 			return errors.Join(a.ExplainError(s.Config, "", err), told)
