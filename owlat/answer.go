@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -97,9 +96,6 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 		}
 		return e, readErr
 	}
-	if readErr == nil && len(body) == maxErrorBody && strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
-		readErr = fmt.Errorf("the answer is longer than %d bytes", maxErrorBody)
-	}
 	e.Category = categoryOf(resp.StatusCode)
 	e.Message = "the answer is not Owlat's"
 	switch {
@@ -113,12 +109,7 @@ func readError(resp *http.Response, cl call, limit RateLimit) (*Error, error) {
 	return e, readErr
 }
 
-func readRateLimit(h http.Header) RateLimit {
-	var r RateLimit
-	r.Limit, _ = strconv.Atoi(h.Get("X-RateLimit-Limit"))
-	r.Remaining, _ = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
-	if at, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && at > 0 {
-		r.Reset = time.Unix(at, 0)
-	}
+func readRateLimit(h http.Header) (r RateLimit) {
+	r.Limit, r.Remaining, r.Reset = wire.Limit(h)
 	return r
 }

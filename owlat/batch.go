@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+
+	"owlatsync/owlat/internal/queue"
 )
 
 // BatchOption sets one thing of a batch.
@@ -97,7 +99,7 @@ func runBatch[In, Out any](ctx context.Context, c *core, in []In, opts []BatchOp
 	patient := *c
 	patient.patient = true
 	b.pool = patient.newPool(cfg.most)
-	for _, group := range groupByKey(in, key) {
+	for _, group := range queue.Groups(in, key) {
 		b.pool.Go(ctx, func(ctx context.Context, client *Client) { b.work(ctx, client, group) })
 	}
 	b.pool.Wait()
@@ -136,7 +138,7 @@ func (b *batch[In, Out]) work(ctx context.Context, client *Client, group []int) 
 		b.pool.Close(errBroken)
 		b.results[group[done]].Err = &TransportError{Method: http.MethodPost, Route: b.route, Sent: true, Err: errBroken}
 		for _, i := range group[done+1:] {
-			b.results[i].Err = fmt.Errorf("not sent: %w", b.pool.reason())
+			b.results[i].Err = fmt.Errorf("not sent: %w", b.pool.work.Cause())
 		}
 	}()
 	for ; done < len(group); done++ {
@@ -145,7 +147,7 @@ func (b *batch[In, Out]) work(ctx context.Context, client *Client, group []int) 
 }
 
 func (b *batch[In, Out]) one(ctx context.Context, client *Client, r *BatchResult[In, Out]) {
-	if err := b.pool.over(ctx); err != nil {
+	if err := b.pool.work.Over(ctx); err != nil {
 		r.Err = fmt.Errorf("not sent: %w", err)
 		return
 	}
@@ -158,22 +160,6 @@ func (b *batch[In, Out]) one(ctx context.Context, client *Client, r *BatchResult
 	if endsBatch(err) {
 		b.pool.Close(err)
 	}
-}
-
-func groupByKey[In any](in []In, key func(In) string) [][]int {
-	groups := make([][]int, 0, len(in))
-	at := make(map[string]int, len(in))
-	for i := range in {
-		k := key(in[i])
-		g, known := at[k]
-		if !known {
-			g = len(groups)
-			at[k] = g
-			groups = append(groups, nil)
-		}
-		groups[g] = append(groups[g], i)
-	}
-	return groups
 }
 
 // endsBatch reports whether every further request would meet the same.

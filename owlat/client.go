@@ -8,20 +8,19 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"owlatsync/owlat/internal/clock"
 	"owlatsync/owlat/internal/gentle"
+	"owlatsync/owlat/internal/keyring"
 	"owlatsync/owlat/internal/origin"
 )
 
 // DefaultBaseURL is where Owlat's own hosting answers.
 const DefaultBaseURL = "https://api.owlat.app"
 
-// Client speaks to one deployment with one API key. It never changes once made and is safe for concurrent use. It holds
+// Client speaks to one deployment with one API key, or several ([WithMoreKeys]). It never changes once made and is safe for concurrent use. It holds
 // no goroutine; its idle connections close by themselves or by [Client.CloseIdleConnections].
 type Client struct {
 	Contacts      *Contacts
@@ -49,17 +48,12 @@ type Transactional struct{ core *core }
 // core is what the areas of the API share.
 type core struct {
 	config
-	base      *url.URL // without a trailing slash
-	authorize func(*http.Request)
-	http      *http.Client
-	lastLimit *atomic.Pointer[RateLimit]
-	clock     *clock.Clock
-	pool      *Pool // whose work the calls are, nil if none's
+	base  *url.URL // without a trailing slash
+	keys  *keyring.Ring[RateLimit]
+	http  *http.Client
+	clock *clock.Clock
+	pool  *Pool // whose work the calls are, nil if none's
 }
-
-var keyForm = regexp.MustCompile(`^lm_live_[A-Za-z0-9]+$`)
-
-const minKey = 40
 
 // NewClient returns a client of the deployment at baseURL, below which it calls /api/v1/…; "" means [DefaultBaseURL].
 // The URL is http or https and may have a path, but no user, query or fragment. The key is one made in Owlat's settings:
@@ -73,16 +67,12 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
-	switch {
-	case apiKey == "":
-		return nil, errors.New("owlat: the API key is empty")
-	case len(apiKey) < minKey || !keyForm.MatchString(apiKey):
-		return nil, fmt.Errorf("owlat: the API key is malformed: it must be lm_live_ and letters or digits, at least %d characters in all", minKey)
-	}
 	cfg := config{
 		timeout:   DefaultTimeout,
 		retries:   DefaultRetries,
+		apiKeys:   []string{apiKey},
 		limiter:   NewAutoLimiter(),
+		fits:      true,
 		gentle:    gentle.New(DefaultPreferencesRate),
 		userAgent: "owlat-go",
 		random:    rand.Float64,
@@ -90,15 +80,24 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	if err := cfg.apply(opts); err != nil {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
-	// The key lives in a closure, where neither fmt nor a debugger's dump of the client shows it.
-	authorize := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+apiKey) }
+	keys, err := keyring.New[RateLimit](cfg.apiKeys)
+	if err == nil && len(cfg.apiKeys) > 1 && origin.Hosted(base) {
+		err = errors.New("several API keys are for a deployment of your own: at Owlat's hosted service each organisation has the limit of one key, and several " +
+			"would only get around it; use one key")
+	}
+	if err == nil {
+		err = cfg.fit(keys.Len())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("owlat: %w", err)
+	}
+	cfg.apiKeys = nil // they live in closures, where neither fmt nor a debugger's dump of the client shows them
 	return newClient(&core{
-		config:    cfg,
-		base:      base,
-		authorize: authorize,
-		http:      origin.Client(cfg.httpClient, cfg.transport, defaultWork),
-		lastLimit: new(atomic.Pointer[RateLimit]),
-		clock:     new(clock.Clock),
+		config: cfg,
+		base:   base,
+		keys:   keys,
+		http:   origin.Client(cfg.httpClient, cfg.transport, defaultWork*keys.Len()),
+		clock:  new(clock.Clock),
 	}), nil
 }
 
@@ -109,11 +108,19 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 func (c *Client) With(opts ...Option) (*Client, error) {
 	next := *c.core
 	next.observers, next.looks = slices.Clip(next.observers), slices.Clip(next.looks) // what is added does not show in c
-	if err := next.apply(opts); err != nil {
+	next.refusals = slices.Clip(next.refusals)
+	err := next.apply(opts)
+	if err == nil && next.apiKeys != nil {
+		err = errors.New("a client that was made gets no more keys; make another one with NewClient")
+	}
+	if err == nil {
+		err = next.fit(next.keys.Len())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("owlat: %w", err)
 	}
 	if next.sends > c.core.sends {
-		next.http = origin.Client(next.httpClient, next.transport, defaultWork)
+		next.http = origin.Client(next.httpClient, next.transport, defaultWork*next.keys.Len())
 	}
 	return newClient(&next), nil
 }
@@ -132,21 +139,16 @@ func newClient(c *core) *Client {
 // BaseURL returns the base URL without a trailing slash.
 func (c *Client) BaseURL() string { return c.core.base.String() }
 
-// RateLimit returns what the latest answer said of the key's budget; zero before the first.
-func (c *Client) RateLimit() RateLimit {
-	if last := c.core.lastLimit.Load(); last != nil {
-		return *last
-	}
-	return RateLimit{}
-}
+// RateLimit returns what the latest answer said of the budget of its key; zero before the first.
+func (c *Client) RateLimit() RateLimit { return c.core.keys.Latest() }
 
-// Rate returns how many requests a second the client sends at most as things stand, and how many at once after a rest;
-// 0 without a limiter.
+// Rate returns how many requests a second the client sends at most as things stand, and how many at once after a rest, with all keys
+// that Owlat does not refuse together; 0 without a limiter.
 func (c *Client) Rate() (perSecond float64, burst int) {
 	if c.core.limiter == nil {
 		return 0, 0
 	}
-	return c.core.limiter.Rate()
+	return c.core.limiter.queue.Rate(c.core.usable())
 }
 
 // Estimate returns how long n more requests take as things stand (see [Limiter.Estimate]); 0 without a limiter.
@@ -154,7 +156,7 @@ func (c *Client) Estimate(n int) time.Duration {
 	if c.core.limiter == nil {
 		return 0
 	}
-	return c.core.limiter.Estimate(n)
+	return c.core.limiter.queue.Estimate(n, defaultWork, c.core.usable())
 }
 
 // Silence returns for how long answers have been awaited without any coming; see [Limiter.Silence]. It is 0 without a limiter.
@@ -228,6 +230,7 @@ type Attempt struct {
 	Method   string
 	Route    string // the pattern, such as "/contacts/{contact}"
 	ByToken  bool   // one of [Preferences]: none of the API's, so that it takes nothing of the key's budget
+	Key      int    // with which of the client's keys it was sent, from 1; 0 where it needs none
 	Status   int    // 0 without an answer
 	Err      error  // nil for a 2xx
 	Start    time.Time

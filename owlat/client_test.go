@@ -259,7 +259,7 @@ func TestObserverSeesEveryAttempt(t *testing.T) {
 			{Status: 404, Start: begin.Add(time.Second), Duration: 100 * time.Millisecond, Waited: 900 * time.Millisecond, Try: 2},
 		}
 		for i, w := range want {
-			w.Method, w.Route, w.Err = "GET", "/contacts/{contact}", seen[i].Err
+			w.Method, w.Route, w.Key, w.Err = "GET", "/contacts/{contact}", 1, seen[i].Err
 			if seen[i] != w || w.Err == nil {
 				t.Errorf("attempt %d: got %+v, want %+v", i+1, seen[i], w)
 			}

@@ -1,19 +1,16 @@
 package owlat
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"slices"
-	"sync/atomic"
 	"time"
 
+	"owlatsync/owlat/internal/keyring"
 	"owlatsync/owlat/internal/origin"
 	"owlatsync/owlat/internal/pace"
 	"owlatsync/owlat/internal/wait"
@@ -45,11 +42,19 @@ type sending struct {
 	call
 	encoded []byte    // the body as JSON
 	ready   time.Time // since when it waits
+	key     int       // with which of the client's keys the latest attempt goes
 	tried   int       // attempts
-	failed  int       // those of them that met no 429
+	passed  int       // those of them whose key was refused, so that another one took its place
+	failed  int       // those of them that met no 429, nor such a refusal
 	unsure  bool      // one of them may have taken effect
 	last    error
 }
+
+// keyed reports whether the call needs a key, and takes of its budget.
+func (cl call) keyed() bool { return !cl.open && cl.link == nil }
+
+// scope is what a key needs for the call.
+func (cl call) scope() string { return keyring.ScopeOf(cl.method, cl.path) }
 
 // do sends cl until it is answered for good, and returns an answer of success or a *Error, *TransportError or *ParseError.
 func (c *core) do(ctx context.Context, cl call) (*answer, error) {
@@ -68,7 +73,7 @@ func (c *core) do(ctx context.Context, cl call) (*answer, error) {
 				return nil, s.last
 			}
 			if errors.Is(err, wait.ErrShut) {
-				err = c.pool.reason()
+				err = c.pool.counted().Cause()
 			}
 			return nil, cl.transportError(s.unsure, err)
 		}
@@ -89,19 +94,22 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 			s.left(start, pace.Silent, 0, false)
 		}
 		if away {
-			s.pool.count(0, -1)
+			s.pool.counted().Count(0, -1)
 		}
 	}()
 	away = true // it waits no longer, and what is done before it is sent keeps no others from being begun
-	s.pool.count(0, 1)
+	s.pool.counted().Count(0, 1)
 	attempt := Attempt{Method: s.method, Route: s.route, ByToken: s.link != nil, Start: start, Waited: start.Sub(s.ready), Try: s.tried}
+	if s.keyed() {
+		attempt.Key = s.key + 1
+	}
 	if len(s.looks) > 0 {
 		for _, look := range s.looks {
 			if err := look(ctx, attempt); err != nil {
 				return nil, false, s.transportError(s.unsure, fmt.Errorf("not sent: %w", err))
 			}
 		}
-		if err := s.pool.over(ctx); err != nil { // since it was admitted
+		if err := s.pool.counted().Over(ctx); err != nil { // since it was admitted
 			return nil, false, s.transportError(s.unsure, err)
 		}
 		attempt.Start = time.Now()
@@ -116,12 +124,19 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	limited := errors.Is(err, ErrRateLimited)
 	if !limited { // who only waits for the budget does not keep others from being begun
 		away = false
-		s.pool.count(0, -1)
+		s.pool.counted().Count(0, -1)
 	}
 	if err == nil {
+		if s.keyed() {
+			s.keys.Took(s.key, s.scope())
+		}
 		return ans, false, nil
 	}
 	s.last, s.ready = err, time.Now()
+	if s.keyRefused(s.key, s.call, attempt.Status, err) {
+		s.passed++
+		return nil, true, nil
+	}
 	if !limited {
 		s.failed++
 	}
@@ -129,7 +144,7 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 	if !again {
 		return nil, false, err
 	}
-	switch waiting := wait.Sleep(ctx, s.pool.closed(), pause); {
+	switch waiting := wait.Sleep(ctx, s.pool.counted().Done(), pause); {
 	case waiting == nil:
 		return nil, true, nil
 	case ctx.Err() == nil: // the deadline would pass first, or the pool was closed
@@ -140,15 +155,18 @@ func (s *sending) try(ctx context.Context, start time.Time) (ans *answer, again 
 }
 
 // admit waits until the call may be sent, and tells when that was.
-func (s *sending) admit(ctx context.Context) (time.Time, error) {
+func (s *sending) admit(ctx context.Context) (at time.Time, err error) {
 	switch {
 	case s.link != nil:
-		return s.gentle.Enter(ctx, s.pool.closed())
+		return s.gentle.Enter(ctx, s.pool.counted().Done())
 	case s.limiter != nil && !s.open:
-		return s.limiter.queue.Enter(ctx, s.pool.closed(), true, 2*s.random()-1)
+		s.key, at, err = s.limiter.queue.Enter(ctx, s.pool.counted().Done(), true, 2*s.random()-1, s.keys.For(s.scope()))
+		return at, err
+	case !s.open:
+		s.key = s.keys.Next(s.scope())
 	}
 	select {
-	case <-s.pool.closed():
+	case <-s.pool.counted().Done():
 		return time.Time{}, wait.ErrShut
 	default:
 		return time.Now(), ctx.Err()
@@ -158,8 +176,8 @@ func (s *sending) admit(ctx context.Context) (time.Time, error) {
 // answered tells the limiter how an attempt ended.
 func (s *sending) answered(ctx context.Context, start time.Time, status int, err error) {
 	told := 0
-	if last := s.lastLimit.Load(); last != nil && status > 0 {
-		told = last.Limit
+	if status > 0 && s.keyed() {
+		told = s.keys.Limit(s.key).Limit
 	}
 	v := s.judge(ctx, status)
 	if errors.Is(err, ErrRateLimited) {
@@ -187,7 +205,7 @@ func (s *sending) left(start time.Time, v pace.Verdict, told int, answered bool)
 	case s.link != nil:
 		s.gentle.Leave(start, v)
 	case s.limiter != nil && !s.open:
-		s.limiter.queue.Leave(start, v, told, answered)
+		s.limiter.queue.Leave(s.key, start, v, told, answered)
 	}
 }
 
@@ -207,7 +225,7 @@ func carry(err error, unsure bool) bool {
 // Owlat's do holds everybody back, repeated or not.
 func (s *sending) next(ctx context.Context, err error) (time.Duration, bool) {
 	pause := s.backoff(s.tried)
-	again := s.tried <= s.patience() && s.failed <= s.retries
+	again := s.tried-s.passed <= s.patience() && s.failed <= s.retries
 	repeatable := s.link != nil || s.method != http.MethodPost && s.method != http.MethodPatch
 	switch e := err.(type) {
 	case *Error:
@@ -238,13 +256,13 @@ func (c *core) backoff(tries int) time.Duration {
 	return min(time.Duration(float64(pause)*(0.75+c.random()/2)), maxRetryAfter)
 }
 
-// pauseAll holds back all calls like this one for as long as a 429 asked, unless that is what Owlat's API always asks for.
+// pauseAll holds back all calls with the same key for as long as a 429 asked, unless that is what Owlat's API always asks for.
 func (s *sending) pauseAll(asked time.Duration) {
 	switch {
 	case s.link != nil:
 		s.gentle.Pause(time.Now().Add(asked))
 	case s.limiter != nil && asked > owlatAsks:
-		s.limiter.Pause(time.Now().Add(asked))
+		s.limiter.queue.Pause(s.key, time.Now().Add(asked))
 	}
 }
 
@@ -265,7 +283,7 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		refusal, err := readError(resp, s.call, limit)
 		if err != nil && (ctx.Err() != nil || refusal.noRoute) {
-			return nil, resp.StatusCode, s.transportError(true, cause(ctx, err))
+			return nil, resp.StatusCode, s.transportError(true, wire.Cause(ctx, err, ErrTimeout))
 		}
 		return nil, resp.StatusCode, refusal
 	}
@@ -273,7 +291,7 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 	ans.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, resp.StatusCode, s.transportError(true, fmt.Errorf("read the answer: %w", cause(ctx, err)))
+		return nil, resp.StatusCode, s.transportError(true, fmt.Errorf("read the answer: %w", wire.Cause(ctx, err, ErrTimeout)))
 	case len(ans.body) > maxBody:
 		return nil, resp.StatusCode, ans.unreadable(fmt.Errorf("it is longer than %d bytes", maxBody))
 	}
@@ -283,51 +301,21 @@ func (s *sending) attempt(ctx context.Context) (*answer, int, error) {
 // exchange sends the request once and returns the head of its answer, with what that says of the limit, and when it was sent. actx is
 // that of the attempt, ctx that of the call.
 func (s *sending) exchange(ctx, actx context.Context) (*http.Response, RateLimit, time.Time, error) {
-	var asked, connected atomic.Bool
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	}
-	req, err := s.request(httptrace.WithClientTrace(actx, trace))
+	req, err := s.request(actx)
 	if err != nil {
 		return nil, RateLimit{}, time.Time{}, err
 	}
 	began := time.Now()
-	resp, err := s.http.Do(req)
+	resp, sent, err := origin.Do(s.http, req)
 	if err != nil {
-		// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
-		// request was done, the others that it is to be made elsewhere.
-		sent := connected.Load() || !asked.Load()
-		if moved := (*origin.Redirect)(nil); errors.As(err, &moved) {
-			sent = moved.Status == http.StatusSeeOther
-		}
-		return nil, RateLimit{}, began, s.transportError(sent, cause(ctx, err))
+		return nil, RateLimit{}, began, s.transportError(sent, wire.Cause(ctx, err, ErrTimeout))
 	}
 	limit := readRateLimit(resp.Header)
 	s.clock.Answered(resp.Header, limit.Reset, began, time.Now())
-	if limit != (RateLimit{}) && s.link == nil {
-		s.lastLimit.Store(&limit)
+	if limit != (RateLimit{}) && s.keyed() {
+		s.keys.Told(s.key, limit)
 	}
 	return resp, limit, began, nil
-}
-
-// cause is why sending or reading failed: the context's error if it ended, ErrTimeout if the attempt's time did, and
-// else err without the URL that net/http puts around it, which holds addresses.
-func cause(ctx context.Context, err error) error {
-	if ended := ctx.Err(); ended != nil {
-		return ended
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return ErrTimeout
-	}
-	var wrapped *url.Error
-	for errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
-	if text := err.Error(); wire.HasToken(text) { // of another's making: unwrapping it must not show the token either
-		return errors.New(wire.Redact(text))
-	}
-	return err
 }
 
 func (s *sending) request(ctx context.Context) (*http.Request, error) {
@@ -340,24 +328,12 @@ func (s *sending) request(ctx context.Context) (*http.Request, error) {
 	if len(s.query) > 0 {
 		target += "?" + s.query.Encode()
 	}
-	var reader io.Reader
-	if s.encoded != nil {
-		reader = bytes.NewReader(s.encoded)
-	}
-	req, err := http.NewRequestWithContext(ctx, s.method, target, reader)
+	req, err := wire.NewRequest(ctx, s.method, target, s.userAgent, s.encoded, s.header)
 	if err != nil {
 		return nil, s.refuse("the path cannot be encoded")
 	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", s.userAgent)
-	if s.encoded != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for name, values := range s.header {
-		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
-	}
-	if !s.open && s.link == nil {
-		s.authorize(req)
+	if s.keyed() {
+		s.keys.Authorize(s.key, req)
 	}
 	return req, nil
 }

@@ -5,7 +5,8 @@
 //
 // The one idea to know is the budget: Owlat allows one API key 10 requests a second and has no call that takes several
 // contacts. A [Client] therefore holds a [Limiter] that all its goroutines share. Make one Client per key and share it; where
-// several are needed, share the limiter through [WithLimiter]. Work of many calls is best done in a [Pool], which begins as
+// several are needed, share the limiter through [WithLimiter]. On a deployment of your own a client may have several keys
+// ([WithMoreKeys]), each with its own budget. Work of many calls is best done in a [Pool], which begins as
 // much at once as the limiter can use.
 //
 // # Pace

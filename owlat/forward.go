@@ -31,7 +31,7 @@ type Answer struct {
 const routeForwarded = "/{forwarded}"
 
 // Forward sends a request of somebody else once, with the key of the client and within its budget, and returns whatever the server
-// answers: an answer of failure is no error. It repeats nothing, because whoever asked decides about that. Of the header everything is
+// answers: an answer of failure is no error. It repeats nothing, but for what another one of several keys may do, because whoever asked decides about that. Of the header everything is
 // sent but Authorization, and what belongs to a connection. Observers and functions of [WithBeforeSend] see the request with the route
 // "/{forwarded}". It fails with [ErrInvalidInput] for a path that does not stay below /api/v1, and with a [*TransportError] without an
 // answer or for one of more than 16 MiB.
@@ -48,11 +48,16 @@ func (c *Client) Forward(ctx context.Context, r Forwarded) (*Answer, error) {
 	}
 	cl.path, cl.query = path, query
 	f := forwarding{&sending{core: c.core, call: cl, encoded: r.Body, ready: time.Now(), tried: 1}}
-	start, err := f.admit(ctx)
-	if err != nil {
-		return nil, cl.transportError(false, err)
+	for {
+		start, err := f.admit(ctx)
+		if err != nil {
+			return nil, cl.transportError(false, err)
+		}
+		ans, err := f.send(ctx, start)
+		if err != nil || !f.keyRefused(f.key, cl, ans.Status, fmt.Errorf("owlat: %s %s: %d", cl.method, cl.route, ans.Status)) {
+			return ans, err
+		}
 	}
-	return f.send(ctx, start)
 }
 
 // forwarding is a request of somebody else on its way.
@@ -66,7 +71,7 @@ func (s forwarding) send(ctx context.Context, start time.Time) (_ *Answer, err e
 			s.left(start, pace.Silent, 0, false)
 		}
 	}()
-	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: 1}
+	attempt := Attempt{Method: s.method, Route: s.route, Start: start, Waited: start.Sub(s.ready), Try: 1, Key: s.key + 1}
 	for _, look := range s.looks {
 		if err := look(ctx, attempt); err != nil {
 			return nil, s.transportError(false, fmt.Errorf("not sent: %w", err))
@@ -106,7 +111,7 @@ func (s forwarding) passOn(ctx context.Context) (*Answer, RateLimit, error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return nil, limit, s.transportError(true, fmt.Errorf("read the answer: %w", cause(ctx, err)))
+		return nil, limit, s.transportError(true, fmt.Errorf("read the answer: %w", wire.Cause(ctx, err, ErrTimeout)))
 	case len(body) > maxBody:
 		return nil, limit, s.transportError(true, fmt.Errorf("the answer is longer than %d bytes", maxBody))
 	}

@@ -33,13 +33,16 @@ type config struct {
 	sends      int // how often one of the two was given
 	timeout    time.Duration
 	retries    int
-	patient    bool // repeats longer after a 429 than retries says
+	patient    bool     // repeats longer after a 429 than retries says
+	apiKeys    []string // all of them, until there is a client
 	limiter    *Limiter
+	fits       bool // the limiter is made to fit the number of keys
 	gentle     *gentle.Limiter
 	tokens     *token.Maker // nil: there is no unsubscribe secret
 	userAgent  string
 	random     func() float64 // in [0, 1)
 	observers  []func(Attempt)
+	refusals   []func(KeyRefusal)
 	looks      []func(context.Context, Attempt) error // before sending
 	logger     *slog.Logger
 }
@@ -105,7 +108,7 @@ func WithRetries(n int) Option {
 	}
 }
 
-// WithRate gives the client a limiter of its own: perSecond requests a second, and at most burst at once after a pause.
+// WithRate gives the client a limiter of its own: perSecond requests a second with each key, and at most burst at once after a pause.
 func WithRate(perSecond float64, burst int) Option {
 	return func(c *config) error {
 		if !(perSecond > 0) || math.IsInf(perSecond, 1) {
@@ -114,12 +117,13 @@ func WithRate(perSecond float64, burst int) Option {
 		if burst < 1 {
 			return fmt.Errorf("the burst %d is less than 1", burst)
 		}
-		c.limiter = NewLimiter(perSecond, burst)
+		c.limiter, c.fits = NewLimiter(perSecond, burst), true
 		return nil
 	}
 }
 
-// WithLimiter makes the client wait for l, which it may share with other clients that use the same key.
+// WithLimiter makes the client wait for l, which it may share with other clients that use the same key. A client with several keys
+// needs one of [Limiter.ForKeys], and shares it with clients that have the same keys in the same order.
 func WithLimiter(l *Limiter) Option {
 	return func(c *config) error {
 		switch {
@@ -128,7 +132,7 @@ func WithLimiter(l *Limiter) Option {
 		case !l.queue.Made():
 			return errors.New("the limiter was not made by NewLimiter or NewAutoLimiter")
 		}
-		c.limiter = l
+		c.limiter, c.fits = l, false
 		return nil
 	}
 }

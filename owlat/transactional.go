@@ -3,7 +3,8 @@ package owlat
 import (
 	"context"
 	"net/http"
-	"net/url"
+
+	"owlatsync/owlat/internal/wire"
 )
 
 // Limits of the attachments of one message.
@@ -80,23 +81,12 @@ func (cl call) checkAttachments(files []Attachment) error {
 	total := 0
 	for i, f := range files {
 		total += len(f.Content)
-		switch {
-		case blank(f.Filename):
-			return cl.refuse("attachment %d has no file name", i+1)
-		case len(f.Content) == 0 && f.URL == "":
-			return cl.refuse("attachment %d has neither content nor a URL", i+1)
-		case len(f.Content) > 0 && f.URL != "":
-			return cl.refuse("attachment %d has both content and a URL", i+1)
-		case f.URL != "" && !isHTTPS(f.URL):
-			return cl.refuse("the URL of attachment %d is not an https URL", i+1)
-		case total > MaxAttachmentBytes:
-			return cl.refuse("the attachments are larger than Owlat's %d bytes together", MaxAttachmentBytes)
+		if why := wire.AttachmentRefusal(f.Filename, len(f.Content), f.URL); why != "" {
+			return cl.refuse("attachment %d %s", i+1, why)
 		}
 	}
+	if total > MaxAttachmentBytes {
+		return cl.refuse("the attachments are larger than Owlat's %d bytes together", MaxAttachmentBytes)
+	}
 	return nil
-}
-
-func isHTTPS(raw string) bool {
-	u, err := url.Parse(raw)
-	return err == nil && u.Scheme == "https" && u.Hostname() != ""
 }

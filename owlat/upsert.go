@@ -45,7 +45,7 @@ func (s *Contacts) Upsert(ctx context.Context, in CreateContactRequest) (*Upsert
 		case round > s.core.retries:
 			return nil, err
 		}
-		if pauseErr := wait.Sleep(ctx, s.core.pool.closed(), s.core.backoff(round)); pauseErr != nil {
+		if pauseErr := wait.Sleep(ctx, s.core.pool.counted().Done(), s.core.backoff(round)); pauseErr != nil {
 			return nil, err
 		}
 	}

@@ -2,9 +2,10 @@ package owlat
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
+
+	"owlatsync/owlat/internal/payload"
 )
 
 // The names of the events that have a typed payload.
@@ -67,11 +68,7 @@ type WebhookEmailComplainedPayload struct {
 }
 
 func (e *WebhookEvent) read(body []byte) error {
-	var envelope struct {
-		Event     string          `json:"event"`
-		Timestamp time.Time       `json:"timestamp"`
-		Data      json.RawMessage `json:"data"`
-	}
+	var envelope payload.Envelope
 	if err := json.Unmarshal(body, &envelope); err != nil {
 		return fmt.Errorf("%w: it is not the JSON of an event", ErrWebhookPayload)
 	}
@@ -84,11 +81,11 @@ func (e *WebhookEvent) read(body []byte) error {
 	case WebhookTopicUnsubscribed:
 		e.Payload, err = readUnsubscribed(e.Data, e.Timestamp)
 	case WebhookContactCreated:
-		e.Payload, err = readPayload[WebhookContactCreatedPayload](e.Data)
+		e.Payload, err = payload.Read[WebhookContactCreatedPayload](e.Data)
 	case WebhookEmailBounced:
-		e.Payload, err = readPayload[WebhookEmailBouncedPayload](e.Data)
+		e.Payload, err = payload.Read[WebhookEmailBouncedPayload](e.Data)
 	case WebhookEmailComplained:
-		e.Payload, err = readPayload[WebhookEmailComplainedPayload](e.Data)
+		e.Payload, err = payload.Read[WebhookEmailComplainedPayload](e.Data)
 	}
 	if err != nil {
 		e.Payload = nil
@@ -97,41 +94,9 @@ func (e *WebhookEvent) read(body []byte) error {
 	return nil
 }
 
-func readPayload[T any](raw json.RawMessage) (T, error) {
-	var p *T
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return *new(T), err
-	}
-	if p == nil {
-		return *new(T), errors.New("no data")
-	}
-	return *p, nil
-}
-
-// readUnsubscribed reads who left what. An opt-out without its person is malformed; one without its time happened at the given one.
-func readUnsubscribed(raw json.RawMessage, at time.Time) (WebhookTopicUnsubscribedPayload, error) {
-	wire, err := readPayload[struct {
-		ContactID      string `json:"contactId"`
-		Email          string `json:"email"`
-		UnsubscribedAt int64  `json:"unsubscribedAt"` // epoch milliseconds; 0: not known
-		ListsRemoved   string `json:"listsRemoved"`   // JSON in a string
-	}](raw)
-	if err != nil {
-		return WebhookTopicUnsubscribedPayload{}, err
-	}
-	if wire.ContactID == "" {
-		return WebhookTopicUnsubscribedPayload{}, errors.New("no contact")
-	}
-	if wire.UnsubscribedAt > 0 {
-		at = time.UnixMilli(wire.UnsubscribedAt)
-	}
-	p := WebhookTopicUnsubscribedPayload{
-		ContactID:      wire.ContactID,
-		Email:          wire.Email,
-		UnsubscribedAt: at,
-	}
-	if wire.ListsRemoved != "" {
-		err = json.Unmarshal([]byte(wire.ListsRemoved), &p.Topics)
-	}
+// readUnsubscribed reads who left what. One who left without its time did at the given one.
+func readUnsubscribed(raw json.RawMessage, at time.Time) (p WebhookTopicUnsubscribedPayload, err error) {
+	u, at, err := payload.ReadUnsubscribed(raw, at, &p.Topics)
+	p.ContactID, p.Email, p.UnsubscribedAt = u.ContactID, u.Email, at
 	return p, err
 }

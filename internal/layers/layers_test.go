@@ -34,13 +34,15 @@ var table = map[string][]string{
 	"/": {},
 
 	"/owlat": {
-		"/owlat/internal/clock", "/owlat/internal/gentle", "/owlat/internal/origin", "/owlat/internal/pace", "/owlat/internal/preference", "/owlat/internal/queue",
+		"/owlat/internal/clock", "/owlat/internal/gentle", "/owlat/internal/keyring", "/owlat/internal/origin", "/owlat/internal/pace", "/owlat/internal/payload", "/owlat/internal/preference", "/owlat/internal/queue",
 		"/owlat/internal/signature", "/owlat/internal/token", "/owlat/internal/wait", "/owlat/internal/wire",
 	},
 	"/owlat/internal/clock":      {},
 	"/owlat/internal/gentle":     {"/owlat/internal/pace", "/owlat/internal/wait"},
+	"/owlat/internal/keyring":    {},
 	"/owlat/internal/origin":     {},
 	"/owlat/internal/pace":       {},
+	"/owlat/internal/payload":    {},
 	"/owlat/internal/preference": {"/owlat/internal/wire"},
 	"/owlat/internal/queue":      {"/owlat/internal/pace", "/owlat/internal/wait"},
 	"/owlat/internal/signature":  {},

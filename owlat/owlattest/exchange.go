@@ -52,7 +52,7 @@ func (g gate) Exchange(ctx context.Context, method, target, authorization string
 	if !d.Gone && d.Kind != faults.ResetBefore {
 		d.Answer = g.answer(e, r, m, full)
 	}
-	g.book(info, d.Status())
+	g.book(info, d.Status(), authorization)
 	if s.OnAnswer != nil {
 		s.OnAnswer(info, d.Status())
 	}
@@ -102,10 +102,10 @@ func (g gate) effect(e routes.Endpoint, r routes.Request) *answer.Answer {
 }
 
 // book counts how the request ended.
-func (g gate) book(r Request, status int) {
+func (g gate) book(r Request, status int, authorization string) {
 	g.server.hold()
 	defer g.server.mu.Unlock()
-	g.server.stats.book(r, status, routes.IsLink(r.Route))
+	g.server.stats.book(r, status, routes.KeyOf(g.server.model, authorization), routes.IsLink(r.Route))
 }
 
 // limit is what a key may send.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"owlatsync/owlat/owlattest/internal/model"
 	"owlatsync/owlat/owlattest/internal/routes"
 )
 
@@ -22,7 +23,8 @@ type Stats struct {
 	Events      int            `json:"events"`      // accepted
 	Messages    int            `json:"messages"`    // transactional mails accepted
 	Requests    []RequestCount `json:"requests"`
-	Log         []Arrival      `json:"log"` // in the order of the answers
+	Keys        []KeyCount     `json:"keys"` // those that work and were used, in the order of their values
+	Log         []Arrival      `json:"log"`  // in the order of the answers
 	Links       LinkStats      `json:"links"`
 }
 
@@ -32,6 +34,13 @@ type LinkStats struct {
 	RateLimited int            `json:"rateLimited"` // answered 429
 	Requests    []RequestCount `json:"requests"`
 	Log         []Arrival      `json:"log"`
+}
+
+// KeyCount is how many requests came with an API key.
+type KeyCount struct {
+	Key         string `json:"key"` // its value
+	Total       int    `json:"total"`
+	RateLimited int    `json:"rateLimited"` // answered 429
 }
 
 // RequestCount is how many requests of one kind had the same end. Status 0 means that the connection was reset or the
@@ -62,6 +71,7 @@ type recorder struct {
 	faults  int
 	api     tally
 	links   tally
+	keys    map[string]KeyCount // by their values
 }
 
 // tally counts requests by how they ended.
@@ -71,7 +81,7 @@ type tally struct {
 }
 
 func (r *recorder) reset() {
-	*r = recorder{since: time.Now(), api: tally{counts: map[requestKind]int{}}, links: tally{counts: map[requestKind]int{}}}
+	*r = recorder{since: time.Now(), api: tally{counts: map[requestKind]int{}}, links: tally{counts: map[requestKind]int{}}, keys: map[string]KeyCount{}}
 }
 
 func (r *recorder) arrive() int {
@@ -79,12 +89,23 @@ func (r *recorder) arrive() int {
 	return r.arrived
 }
 
-func (r *recorder) book(q Request, status int, byLink bool) {
+// book counts a request, and with which key it came; empty: none that works.
+func (r *recorder) book(q Request, status int, key string, byLink bool) {
 	if byLink {
 		r.links.book(q, status)
 		return
 	}
 	r.api.book(q, status)
+	if key == "" {
+		return
+	}
+	n := r.keys[key]
+	n.Key = key
+	n.Total++
+	if status == http.StatusTooManyRequests {
+		n.RateLimited++
+	}
+	r.keys[key] = n
 }
 
 func (t *tally) book(q Request, status int) {
@@ -117,6 +138,10 @@ func (t *tally) sum() (counts []RequestCount, total, writes, limited int) {
 // stats returns the counts, without events and messages.
 func (r *recorder) stats() Stats {
 	st := Stats{Since: r.since, Faults: r.faults, Log: slices.Clone(r.api.log)}
+	st.Keys = make([]KeyCount, 0, len(r.keys))
+	for _, n := range model.Ordered(r.keys) {
+		st.Keys = append(st.Keys, n)
+	}
 	st.Requests, st.Total, st.Writes, st.RateLimited = r.api.sum()
 	st.Links.Log = append([]Arrival{}, r.links.log...)
 	st.Links.Requests, st.Links.Total, _, st.Links.RateLimited = r.links.sum()

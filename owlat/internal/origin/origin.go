@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -85,4 +87,30 @@ func Client(like *http.Client, transport http.RoundTripper, idle int) *http.Clie
 		return nil
 	}
 	return hc
+}
+
+// Hosted reports whether the base URL is one of Owlat's hosted service, for which its host alone tells.
+func Hosted(base *url.URL) bool {
+	host := strings.TrimSuffix(strings.ToLower(base.Hostname()), ".")
+	return host == "owlat.app" || strings.HasSuffix(host, ".owlat.app")
+}
+
+// Do sends the request and returns the head of its answer, or an error and whether the request may have reached the server.
+func Do(hc *http.Client, r *http.Request) (resp *http.Response, sent bool, err error) {
+	var asked, connected atomic.Bool
+	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	}
+	resp, err = hc.Do(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	if err == nil {
+		return resp, true, nil
+	}
+	// A transport that asked for a connection and got none has sent nothing. A redirect is an answer: 303 says that the
+	// request was done, the others that it is to be made elsewhere.
+	sent = connected.Load() || !asked.Load()
+	if moved := (*Redirect)(nil); errors.As(err, &moved) {
+		sent = moved.Status == http.StatusSeeOther
+	}
+	return nil, sent, err
 }

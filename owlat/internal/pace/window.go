@@ -75,14 +75,18 @@ func (w *Window) Answer(now time.Time) (late bool) {
 }
 
 // Silence returns for how long answers have been awaited and none has come; 0 if none is awaited. It stands still while nothing is in flight.
-func (w *Window) Silence(now time.Time) time.Duration {
-	switch {
-	case w.asked.IsZero():
+func (w *Window) Silence(now time.Time) time.Duration { return w.SilenceSince(time.Time{}, now) }
+
+// SilenceSince is Silence where an answer to somebody else came at that time, too.
+func (w *Window) SilenceSince(answer, now time.Time) time.Duration {
+	if w.asked.IsZero() {
 		return 0
-	case w.inFlight == 0:
-		return max(0, w.failed.Sub(w.asked))
 	}
-	return now.Sub(w.asked)
+	asked := later(w.asked, answer)
+	if w.inFlight == 0 {
+		return max(0, w.failed.Sub(asked))
+	}
+	return now.Sub(asked)
 }
 
 // Hush returns how long the next request has to wait for an answer to another one at most.

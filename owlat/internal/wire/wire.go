@@ -4,6 +4,7 @@ package wire
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -197,6 +198,52 @@ func hasReplacement(b []byte) bool {
 	return false
 }
 
+// NewRequest returns a request with the body, nil for none, and the header beside what is usual.
+func NewRequest(ctx context.Context, method, target, userAgent string, body []byte, header http.Header) (*http.Request, error) {
+	var reader io.Reader
+	if body != nil {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, reader)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", userAgent)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for name, values := range header {
+		req.Header[http.CanonicalHeaderKey(name)] = slices.Clone(values)
+	}
+	return req, nil
+}
+
+// AttachmentRefusal is why an attachment with that name, so many bytes of content and that URL cannot be sent; "" if nothing is wrong.
+func AttachmentRefusal(name string, content int, from string) string {
+	switch u, err := url.Parse(from); {
+	case Blank(name):
+		return "has no file name"
+	case content == 0 && from == "":
+		return "has neither content nor a URL"
+	case content > 0 && from != "":
+		return "has both content and a URL"
+	case from != "" && (err != nil || u.Scheme != "https" || u.Hostname() == ""):
+		return "has a URL that is not an https URL"
+	}
+	return ""
+}
+
+// Limit reads what an answer says of the budget of its key.
+func Limit(h http.Header) (limit, remaining int, reset time.Time) {
+	limit, _ = strconv.Atoi(h.Get("X-RateLimit-Limit"))
+	remaining, _ = strconv.Atoi(h.Get("X-RateLimit-Remaining"))
+	if at, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil && at > 0 {
+		reset = time.Unix(at, 0)
+	}
+	return limit, remaining, reset
+}
+
 // RetryAfter reads both forms of Retry-After, seconds and a date; 0 for anything else. A date is by the clock of whoever
 // answered, which the answer's own Date shows.
 func RetryAfter(h http.Header) time.Duration {
@@ -214,6 +261,25 @@ func RetryAfter(h http.Header) time.Duration {
 		return max(0, time.Until(at))
 	}
 	return 0
+}
+
+// Cause is why sending or reading failed: the context's error if it ended, timeout if the attempt's time did, and
+// else err without the URL that net/http puts around it, which holds addresses.
+func Cause(ctx context.Context, err, timeout error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return timeout
+	}
+	var wrapped *url.Error
+	for errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	if text := err.Error(); HasToken(text) { // of another's making: unwrapping it must not show the token either
+		return errors.New(Redact(text))
+	}
+	return err
 }
 
 // Drain reads the little that may be left of an answer and closes it, so that the connection can be used again.

@@ -33,6 +33,15 @@ func authenticate(d *model.Deployment, header string) (*model.Key, *answer.Answe
 	return k, nil
 }
 
+// KeyOf returns the value of the key that an Authorization header names; empty for none that works.
+func KeyOf(d *model.Deployment, header string) string {
+	k, refused := authenticate(d, header)
+	if refused != nil {
+		return ""
+	}
+	return k.Value
+}
+
 // TooMany answers as an empty bucket does.
 func TooMany(limit model.Limit, now time.Time) *answer.Answer {
 	a := answer.Fail(answer.RateLimited, "Rate limit exceeded. Maximum "+js.FormatNumber(limit.Rate)+" requests per second.")
