@@ -82,8 +82,7 @@ func NewClient(baseURL, apiKey string, opts ...Option) (*Client, error) {
 	}
 	keys, err := keyring.New[RateLimit](cfg.apiKeys)
 	if err == nil && len(cfg.apiKeys) > 1 && origin.Hosted(base) {
-		err = errors.New("several API keys are for a deployment of your own: at Owlat's hosted service each organisation has the limit of one key, and several " +
-			"would only get around it; use one key")
+		return nil, ErrHosted
 	}
 	if err == nil {
 		err = cfg.fit(keys.Len())

@@ -16,14 +16,17 @@ import (
 // A key that Owlat refuses with a 401 is left out, and one that lacks a scope is for requests that need it: they go with the others, and it
 // is tried again after five minutes. [WithKeyRefused] and [Client.Keys] tell. Only what all keys are refused fails.
 //
-// Several keys are for a deployment of your own: NewClient fails for Owlat's hosted service, whose limit is for an
-// organisation. It also fails for keys of another form and for the same key twice.
+// Several keys are for a deployment of your own: for Owlat's hosted service NewClient fails with [ErrHosted]. It also fails for keys of another form and for the same key twice.
 func WithMoreKeys(keys ...string) Option {
 	return func(c *config) error {
 		c.apiKeys = append(slices.Clip(c.apiKeys), keys...)
 		return nil
 	}
 }
+
+// ErrHosted is the error of several keys for Owlat's hosted service, which it knows by its host: owlat.app, or one below it.
+var ErrHosted = errors.New("owlat: several API keys are for a deployment of your own: the limit of Owlat's hosted service keeps it available for everybody on it, and is " +
+	"not for its users to multiply; use one key there")
 
 // KeyRefusal says that Owlat refused one of several keys.
 type KeyRefusal struct {

@@ -39,10 +39,17 @@ type SyncState struct {
 	LastGood time.Time
 }
 
-// Budget is how many requests a second may be sent with the key of a deployment, and how many are.
+// Budget is how many requests a second may be sent with the keys of a deployment, and how many are.
 type Budget struct {
-	Limit float64 // as the configuration and Owlat's latest answer say; 0: neither has said it yet
-	Used  float64 // the mean of the last BudgetWindow seconds
+	Limit float64     // as the configuration and Owlat's latest answers say; 0: neither has said it yet
+	Used  float64     // the mean of the last BudgetWindow seconds
+	Keys  []KeyBudget // the same of each of several keys, in their order; none where there is only one, or where nothing is known
+}
+
+// KeyBudget is the budget of one of several keys.
+type KeyBudget struct {
+	Limit, Used float64
+	Refused     bool // Owlat refuses it, at all or for what needs a scope
 }
 
 // BudgetWindow is over how many seconds the use of the budget is a mean.

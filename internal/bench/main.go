@@ -21,6 +21,7 @@ import (
 	"owlatsync/internal/bench/findings"
 	"owlatsync/internal/bench/fresh"
 	"owlatsync/internal/bench/idle"
+	"owlatsync/internal/bench/keys"
 	"owlatsync/internal/bench/ledgers"
 	"owlatsync/internal/bench/memberships"
 	"owlatsync/internal/bench/nodes"
@@ -52,6 +53,7 @@ var parts = []part{
 	{name: comparePart, run: measureCompare},
 	{name: "requests", run: measureRequests},
 	{name: "budget", run: budget.Measure},
+	{name: "keys", run: keys.Measure},
 	{name: "nodes", run: nodes.Measure},
 	{name: "diff", run: measureDiff},
 	{name: "encoding", run: measureEncoding},

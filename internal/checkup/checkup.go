@@ -83,7 +83,7 @@ type Question struct {
 func Check(ctx context.Context, q Question) (Report, error) {
 	c := &checker{Question: q}
 	q.Listener.Owlat(q.Config.Owlat)
-	if err := (deployment{c}).check(ctx); err != nil {
+	if err := (deployment{checker: c}).check(ctx); err != nil {
 		return c.report, err
 	}
 	q.Listener.Ledger(q.Config.Ledger.String())

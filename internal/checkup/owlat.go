@@ -18,38 +18,77 @@ import (
 )
 
 // deployment checks what a run needs from Owlat.
-type deployment struct{ *checker }
+type deployment struct {
+	*checker
+	place int // of the API key that is tested among several, from 1; 0: it is the only one
+}
 
-// check tests the deployment, the key, the scopes and the topics.
+// check tests the deployment, each key with its scopes, and the topics.
 func (c deployment) check(ctx context.Context) error {
-	limiter := setup.Limiter(c.Config.Owlat)
-	client, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(limiter))
+	first, err := c.Opener.Client(c.Config.Owlat)
 	if err != nil {
 		return err
 	}
-	defer client.CloseIdleConnections()
-	// Owlat answers 500 to a topic id that is no id: retries would only take time.
-	hasty, err := c.Opener.Client(c.Config.Owlat, owlat.WithLimiter(limiter), owlat.WithRetries(0))
-	if err != nil {
-		return err
-	}
-	defer hasty.CloseIdleConnections()
-	if _, err := client.Health(ctx); err != nil {
+	defer first.CloseIdleConnections()
+	if _, err := first.Health(ctx); err != nil {
 		c.refused(err, Finding{Area: AreaOwlat, Subject: "deployment"})
 		return nil
 	}
 	c.found(Finding{Area: AreaOwlat, Subject: "deployment", Status: OK, Message: "it answers"})
+	proven := false // a key has shown what does not depend on the key
+	keys := c.Config.Owlat.Keys()
+	for i, key := range keys {
+		one := c.Config.Owlat
+		if one.APIKey, one.MoreKeys = key, nil; len(keys) > 1 {
+			c.place = i + 1
+		}
+		accepted, err := c.checkKey(ctx, one, !proven)
+		if err != nil {
+			return err
+		}
+		proven = proven || accepted
+	}
+	return nil
+}
+
+// checkKey tests what the deployment, which has only one key, takes with it, and also, for the first key, what does not depend on the key. It reports
+// whether the key is accepted.
+func (c deployment) checkKey(ctx context.Context, to config.Owlat, first bool) (bool, error) {
+	limiter := setup.Limiter(to)
+	client, err := c.Opener.Client(to, owlat.WithLimiter(limiter))
+	if err != nil {
+		return false, err
+	}
+	defer client.CloseIdleConnections()
+	// Owlat answers 500 to a topic id that is no id: retries would only take time.
+	hasty, err := c.Opener.Client(to, owlat.WithLimiter(limiter), owlat.WithRetries(0))
+	if err != nil {
+		return false, err
+	}
+	defer hasty.CloseIdleConnections()
 	if !c.keyAndReading(ctx, client) {
-		return nil
+		return false, nil
 	}
 	c.writing(ctx, client)
-	book := c.links(ctx, client)
-	if err := c.named(ctx, book); err != nil {
-		return err
+	if first {
+		book := c.links(ctx, client)
+		if err := c.named(ctx, book); err != nil {
+			return true, err
+		}
+		c.topics(ctx, hasty, book)
+	} else {
+		c.topicScope(ctx, hasty)
 	}
-	c.topics(ctx, hasty, book)
 	c.events(ctx, client)
-	return nil
+	return true, nil
+}
+
+// of names what is tested of the key.
+func (c deployment) of(scope string) string {
+	if c.place == 0 {
+		return "scope " + scope
+	}
+	return fmt.Sprintf("scope %s of API key %d", scope, c.place)
 }
 
 // refused notes a failed request and what to do about it.
@@ -58,7 +97,15 @@ func (c deployment) refused(err error, f Finding) {
 	if errors.Is(err, owlat.ErrForbidden) {
 		f.Message = "the key lacks it"
 	}
-	if hint := problem.HintOf(setup.Advise(err, c.Config.Owlat)); hint != "" {
+	hint := problem.HintOf(setup.Advise(err, c.Config.Owlat))
+	switch {
+	case c.place == 0:
+	case errors.Is(err, owlat.ErrUnauthenticated):
+		hint = "runs go on with the other keys, more slowly: make another API key in Owlat's settings, and put it in this place of \"api_keys\""
+	case errors.Is(err, owlat.ErrForbidden):
+		hint = "runs use the other keys for what needs it, more slowly: give the key this scope in Owlat's settings, or put another one in this place of \"api_keys\""
+	}
+	if hint != "" {
 		f.Message += "; " + hint
 	}
 	c.fail(exitcode.Of(err), f)
@@ -66,7 +113,10 @@ func (c deployment) refused(err error, f Finding) {
 
 // keyAndReading checks the key and the scope contacts:read, and reports whether other checks make sense.
 func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) bool {
-	key, scope := Finding{Area: AreaOwlat, Subject: "API key"}, Finding{Area: AreaOwlat, Subject: "scope contacts:read"}
+	key, scope := Finding{Area: AreaOwlat, Subject: "API key"}, Finding{Area: AreaOwlat, Subject: c.of("contacts:read")}
+	if c.place > 0 {
+		key.Subject = fmt.Sprintf("API key %d", c.place)
+	}
 	page, err := client.Contacts.List(ctx, owlat.ListContactsRequest{Limit: 1})
 	switch {
 	case err == nil:
@@ -80,6 +130,9 @@ func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) boo
 		c.found(key)
 		scope.Status = Warning
 		scope.Message = "the key lacks it: existing contacts cannot be compared, so that the first run sends more requests"
+		if c.place > 0 {
+			scope.Message = "the key lacks it: it takes no part in reading contacts"
+		}
 		c.found(scope)
 	default:
 		c.refused(err, key)
@@ -90,7 +143,7 @@ func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) boo
 
 // writing sends an update of an impossible contact id: Owlat checks the scope first, then refuses the id.
 func (c deployment) writing(ctx context.Context, client *owlat.Client) {
-	f := Finding{Area: AreaOwlat, Subject: "scope contacts:write"}
+	f := Finding{Area: AreaOwlat, Subject: c.of("contacts:write")}
 	_, err := client.Contacts.Update(ctx, "x", owlat.UpdateContactRequest{})
 	if statusOf(err) == http.StatusBadRequest {
 		f.Status = OK
@@ -112,7 +165,7 @@ func (c deployment) events(ctx context.Context, client *owlat.Client) {
 	if !slices.ContainsFunc(c.Syncs, func(s config.Sync) bool { return len(s.Events) > 0 }) {
 		return
 	}
-	f := Finding{Area: AreaOwlat, Subject: "scope events:write"}
+	f := Finding{Area: AreaOwlat, Subject: c.of("events:write")}
 	_, err := client.Events.Send(ctx, owlat.SendEventRequest{Email: "x", Name: "x"})
 	if statusOf(err) == http.StatusBadRequest {
 		f.Status = OK
@@ -138,7 +191,7 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client, book topic
 			users[t.ID] = append(users[t.ID], s.Name)
 		}
 	}
-	scope := Finding{Area: AreaOwlat, Subject: "scope topics:write"}
+	scope := Finding{Area: AreaOwlat, Subject: c.of("topics:write")}
 	known := false // the key is known to have the scope
 	for _, id := range ids {
 		_, err := client.Topics.Remove(ctx, id, "x")
@@ -163,6 +216,26 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client, book topic
 			c.fail(exitcode.Usage, f)
 		default:
 			c.unexpected(err, f)
+		}
+	}
+}
+
+// topicScope sends a removal of an impossible contact id, as topics does, for one topic of those that are known.
+func (c deployment) topicScope(ctx context.Context, client *owlat.Client) {
+	for _, s := range c.Syncs {
+		for _, t := range s.Topics {
+			if t.Unresolved() {
+				continue
+			}
+			scope := Finding{Area: AreaOwlat, Subject: c.of("topics:write")}
+			_, err := client.Topics.Remove(ctx, t.ID, "x")
+			if errors.Is(err, owlat.ErrForbidden) || exitcode.Of(err) == exitcode.Refused || statusOf(err) == 0 {
+				c.unexpected(err, scope)
+				return
+			}
+			scope.Status = OK
+			c.found(scope)
+			return
 		}
 	}
 }

@@ -50,12 +50,21 @@ type Config struct {
 // Owlat is how to reach the deployment.
 type Owlat struct {
 	URL               string
-	APIKey            Secret
-	NoKey             error   // an *Error about a key that is not used; nil: the key can be used
-	RequestsPerSecond float64 // 0: as many as Owlat allows
+	APIKey            Secret   // the only one, or the first
+	MoreKeys          []Secret // of the same deployment, each with its own budget
+	NoKey             error    // an *Error about a key that is not used; nil: the key can be used
+	RequestsPerSecond float64  // with each key; 0: as many as Owlat allows
 
 	UnsubscribeSecret    Secret  // of the deployment; empty: there is none, or nothing is sent
 	PreferencesPerSecond float64 // 0: the SDK's rate
+}
+
+// Keys returns all API keys in the order of the file, none if there is none.
+func (o Owlat) Keys() []Secret {
+	if o.APIKey == "" {
+		return nil
+	}
+	return append([]Secret{o.APIKey}, o.MoreKeys...)
 }
 
 // Sync is one source with its policies.

@@ -308,6 +308,17 @@ func TestBadFiles(t *testing.T) {
 		{"unclosed variable", change("${OWLAT_API_KEY}", "${KEY"), `f.yaml:2: owlat.api_key: a ${ is never closed by }; to write ${ itself, write $${`},
 		{"odd variable", change("${OWLAT_API_KEY}", "${KEY:-x}"), `f.yaml:2: owlat.api_key: between ${ and } must stand the name of an environment variable and nothing else, such as ${DATABASE_URL}; to write ${ itself, write $${`},
 		{"malformed key", change("${OWLAT_API_KEY}", "sk_secret_topsecret"), `f.yaml:2: owlat.api_key: the API key is malformed: it must be lm_live_ and letters or digits, at least 40 characters in all`},
+		{"both kinds of keys", change("owlat:", "owlat:\n  api_keys: [a]"), `f.yaml:2: owlat.api_keys: cannot stand beside "api_key": put that key into this list, too, and remove the line "api_key"`},
+		{"one text for keys", change("api_key: ${OWLAT_API_KEY}", "api_keys: ${OWLAT_API_KEY}"), `f.yaml:2: owlat.api_keys: must be a list of keys, such as ["${OWLAT_API_KEY}", "${OWLAT_API_KEY_2}"]`},
+		{"no keys", change("api_key: ${OWLAT_API_KEY}", "api_keys: []"), `f.yaml:2: owlat.api_keys: must be a list of keys, such as ["${OWLAT_API_KEY}", "${OWLAT_API_KEY_2}"]`},
+		{"the same key twice", change("api_key: ${OWLAT_API_KEY}", "url: https://example.com\n  api_keys: [\"${OWLAT_API_KEY}\", "+otherKey+", "+testKey+"]"),
+			`f.yaml:3: owlat.api_keys[2]: is the same key as owlat.api_keys[0]: each key has one budget, so name it once, or make another one in Owlat's settings`},
+		{"a malformed key of several", change("api_key: ${OWLAT_API_KEY}", "url: https://example.com\n  api_keys:\n    - "+otherKey+"\n    - sk_secret_topsecret"),
+			`f.yaml:5: owlat.api_keys[1]: the API key is malformed: it must be lm_live_ and letters or digits, at least 40 characters in all`},
+		{"an unset variable of several", change("api_key: ${OWLAT_API_KEY}", "url: https://example.com\n  api_keys: [\"${OWLAT_API_KEY}\", \"${MY_KEY}\"]"),
+			`f.yaml:3: owlat.api_keys[1]: the environment variable MY_KEY is not set`},
+		{"several keys of the hosted service", change("api_key: ${OWLAT_API_KEY}", "api_keys: [\"${OWLAT_API_KEY}\", "+otherKey+"]"),
+			`f.yaml:2: owlat.api_keys: several API keys are for a deployment of your own: the limit of Owlat's hosted service keeps it available for everybody on it, and is not for its users to multiply; use one key there`},
 		{"url with password", change("owlat:", "owlat:\n  url: https://me:topsecret@example.com"), `f.yaml:2: owlat.url: the base URL must not contain credentials; hand in the API key on its own`},
 		{"ftp url", change("owlat:", "owlat:\n  url: ftp://example.com"), `f.yaml:2: owlat.url: the base URL must start with https:// or http://`},
 		{"rate 0", change("owlat:", "owlat:\n  requests_per_second: 0"), `f.yaml:2: owlat.requests_per_second: must be a number above 0, such as 5 or 0.5`},
@@ -573,5 +584,31 @@ func TestWordsOfAConsent(t *testing.T) {
 		if got := cfg.Syncs[0].Mapping().Words; !cmp.Equal(got, []source.Words{test.want}, cmpopts.EquateEmpty()) {
 			t.Errorf("%s: %q, want %q", test.lines, got, test.want)
 		}
+	}
+}
+
+// TestSeveralKeys counts the list alone, in its order, whatever the environment has. A list of one is good for the hosted service, too.
+func TestSeveralKeys(t *testing.T) {
+	t.Parallel()
+	file := func(owlat string) []byte {
+		return []byte(strings.Replace(valid, "api_key: ${OWLAT_API_KEY}", owlat, 1))
+	}
+	environment := env(map[string]string{EnvAPIKey: testKey, "SECOND": otherKey})
+	cfg, err := Parse("f.yaml", file("url: https://example.com\n  api_keys: [\"${SECOND}\", \" ${OWLAT_API_KEY} \"]"), environment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []Secret{otherKey, testKey}; !slices.Equal(cfg.Owlat.Keys(), want) || strings.Contains(fmt.Sprintf("%+v", cfg.Owlat), otherKey) {
+		t.Errorf("%d keys, shown as %+v", len(cfg.Owlat.Keys()), cfg.Owlat)
+	}
+	cfg, err = Parse("f.yaml", file("api_keys: [\"${SECOND}\"]"), environment)
+	if err != nil || len(cfg.Owlat.Keys()) != 1 || cfg.Owlat.APIKey != otherKey {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+	text := strings.Replace(twoDeployments, `url: https://globex.example.com, api_key: "${GLOBEX_KEY}"`, `url: https://acme.example.com, api_keys: ["${GLOBEX_KEY}", "${ACME_KEY}"]`, 1)
+	set, err := ParseSet("f.yaml", []byte(text), env(twoKeys))
+	const want = `has in owlat.api_keys[1] an API key of "acme", too: what shares a key shares its budget`
+	if err != nil || len(set.Deployments) != 1 || set.Broken["globex"] == nil || !strings.Contains(set.Broken["globex"].Error(), want) {
+		t.Errorf("%+v, %v", set, err)
 	}
 }

@@ -163,22 +163,29 @@ func (r *several) own(name, path string) (*Config, error) {
 	return r.deployment(d, name, 0, sectionOf[written.Deployment](d, root, ""), &Config{File: path})
 }
 
-// sameKeys breaks each deployment that has the API key of one before it: its budget would be used twice.
+// sameKeys breaks each deployment that has an API key of one before it: its budget would be used twice.
 func (r *several) sameKeys() {
-	first := make(map[Owlat]string)
+	type place struct {
+		url string
+		key Secret
+	}
+	first := make(map[place]string)
 	r.set.Deployments = slices.DeleteFunc(r.set.Deployments, func(c *Config) bool {
-		id := Owlat{URL: c.Owlat.URL, APIKey: c.Owlat.APIKey}
-		if c.Owlat.APIKey == "" {
-			return false
-		}
-		other, used := first[id]
-		if !used {
-			first[id] = c.Name
+		keys := c.Owlat.Keys()
+		at := slices.IndexFunc(keys, func(k Secret) bool { return first[place{c.Owlat.URL, k}] != "" })
+		if at < 0 {
+			for _, k := range keys {
+				first[place{c.Owlat.URL, k}] = c.Name
+			}
 			return false
 		}
 		r.set.Guarded = r.set.Guarded || len(c.Tokens)+len(c.Accounts) > 0
 		own := problems{file: r.file}
-		own.add(0, setting("deployments", c.Name), "has the API key of %s, too: what shares a key shares its budget, so put all its syncs under one deployment", fmt.Sprintf("%q", other))
+		which := "the API key"
+		if len(keys) > 1 {
+			which = fmt.Sprintf("in owlat.api_keys[%d] an API key", at)
+		}
+		own.add(0, setting("deployments", c.Name), "has %s of %q, too: what shares a key shares its budget, so put all its syncs under one deployment", which, first[place{c.Owlat.URL, keys[at]}])
 		r.set.fail(c.Name, own.err())
 		r.set.tells(c)
 		return true

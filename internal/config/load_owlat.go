@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,22 +41,77 @@ func (d owlatDecoder) owlat(s section) Owlat {
 		}
 	})
 	o.NoKey = d.unlessUnused(UseKey, func() {
-		v := d.environmentOr(EnvAPIKey, s, "api_key")
-		advice := fmt.Sprintf("add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey)
-		if d.several {
-			advice = "each deployment has a key of its own, best as a variable of its own: \"api_key: ${ACME_API_KEY}\""
-		}
-		if d.required(v, "%s", advice) {
-			o.APIKey = Secret(strings.TrimSpace(v.text))
-			if _, err := owlat.NewClient(owlat.DefaultBaseURL, o.APIKey.Reveal()); err != nil {
-				v.refuse(d.decoder, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
-			}
+		if s.child("api_keys") != nil {
+			d.keys(s, &o)
+		} else {
+			o.APIKey = d.key(s)
 		}
 		o.UnsubscribeSecret = d.secret(s.text("unsubscribe_secret"))
 	})
 	o.RequestsPerSecond = d.rate(s.text("requests_per_second"))
 	o.PreferencesPerSecond = d.rate(s.text("preferences_per_second"))
 	return o
+}
+
+// key reads the only API key.
+func (d owlatDecoder) key(s section) Secret {
+	v := d.environmentOr(EnvAPIKey, s, "api_key")
+	advice := fmt.Sprintf("add the line \"api_key: ${%s}\" and set that variable, or only set it", EnvAPIKey)
+	if d.decoder.several {
+		advice = "each deployment has a key of its own, best as a variable of its own: \"api_key: ${ACME_API_KEY}\""
+	}
+	if !d.required(v, "%s", advice) {
+		return ""
+	}
+	return d.wellFormed(v)
+}
+
+// wellFormed returns the API key that a value is.
+func (d owlatDecoder) wellFormed(v value) Secret {
+	key := Secret(strings.TrimSpace(v.text))
+	if _, err := owlat.NewClient(owlat.DefaultBaseURL, key.Reveal()); err != nil {
+		v.refuse(d.decoder, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+	}
+	return key
+}
+
+// keys reads the list of API keys, which counts whatever the environment has.
+func (d owlatDecoder) keys(s section, o *Owlat) {
+	n, path := s.child("api_keys"), setting(s.path, "api_keys")
+	switch {
+	case s.child("api_key") != nil:
+		d.add(n.line, path, "cannot stand beside \"api_key\": put that key into this list, too, and remove the line \"api_key\"")
+		return
+	case n.kind != kindList || len(n.items) == 0:
+		d.add(n.line, path, "must be a list of keys, such as [\"${%s}\", \"${%s_2}\"]", EnvAPIKey, EnvAPIKey)
+		return
+	}
+	var keys []Secret
+	for i, item := range n.items {
+		v := d.scalar(item, itemOf(s.path, "api_keys", i), n.line)
+		if !v.given {
+			keys = append(keys, "") // the others keep their places
+			continue
+		}
+		key := d.wellFormed(v)
+		if same := slices.Index(keys, key); same >= 0 {
+			v.refuse(d.decoder, "is the same key as %s: each key has one budget, so name it once, or make another one in Owlat's settings", itemOf(s.path, "api_keys", same))
+		}
+		keys = append(keys, key)
+	}
+	o.APIKey, o.MoreKeys = keys[0], keys[1:]
+	if _, err := owlat.NewClient(o.URL, NoKey.Reveal(), owlat.WithMoreKeys(reveal(o.MoreKeys)...)); errors.Is(err, owlat.ErrHosted) {
+		d.add(n.line, path, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+	}
+}
+
+// reveal returns the texts of secrets.
+func reveal(secrets []Secret) []string {
+	texts := make([]string, len(secrets))
+	for i, s := range secrets {
+		texts[i] = s.Reveal()
+	}
+	return texts
 }
 
 // rate reads a number of requests a second, 0 if none is given.

@@ -112,7 +112,8 @@ func (s window) Progress(run int64) (progress.State, bool) { return s.d.at().Pro
 
 // Budget implements api.Service.
 func (s window) Budget() (api.Budget, bool) {
-	return s.d.meter.read(time.Now(), s.d.Config().Owlat.RequestsPerSecond)
+	to := s.d.Config().Owlat
+	return s.d.meter.read(time.Now(), to.RequestsPerSecond, 1+len(to.MoreKeys))
 }
 
 // Ready implements api.Service.

@@ -23,6 +23,8 @@ func TestWhatTheOverviewCounts(t *testing.T) {
 		"at rest":                 {api.Budget{Limit: 2.5}, true, "<dd>0 a second</dd>", "not known"},
 		"before the first answer": {api.Budget{}, true, "known after Owlat", "In use"},
 		"on another node":         {api.Budget{Limit: 10}, false, "Another node sends", "In use"},
+		"several keys":            {api.Budget{Limit: 10, Used: 3, Keys: []api.KeyBudget{{Limit: 10, Used: 3}, {Refused: true}}}, true, "<dt>Key 1</dt><dd>3 of 10 a second</dd>", "not known"},
+		"a refused key":           {api.Budget{Limit: 10, Used: 3, Keys: []api.KeyBudget{{Limit: 10, Used: 3}, {Refused: true}}}, true, "<dt>Key 2</dt><dd>refused", "not known"},
 		"nothing known":           {api.Budget{}, false, "4,321", ">Requests to Owlat<"},
 	} {
 		all.budget, all.here = c.budget, c.here

@@ -29,6 +29,14 @@ type overviewView struct {
 type budgetView struct {
 	Used, Limit string // requests a second; empty: not known
 	Share       string // in percent; empty: not known
+	Keys        []keyView
+}
+
+// keyView is how fast requests are sent with one of several API keys.
+type keyView struct {
+	Place       int
+	Used, Limit string // requests a second; empty: not known
+	Refused     bool
 }
 
 func newBudgetView(b api.Budget, here bool) *budgetView {
@@ -43,7 +51,14 @@ func newBudgetView(b api.Budget, here bool) *budgetView {
 			v.Share = rate(math.Round(100 * b.Used / b.Limit))
 		}
 	}
-	if v == (budgetView{}) {
+	for i, k := range b.Keys {
+		one := keyView{Place: i + 1, Used: rate(math.Round(k.Used*10) / 10), Refused: k.Refused}
+		if k.Limit > 0 {
+			one.Limit = rate(k.Limit)
+		}
+		v.Keys = append(v.Keys, one)
+	}
+	if v.Used == "" && v.Limit == "" {
 		return nil
 	}
 	return &v

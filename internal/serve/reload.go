@@ -69,7 +69,8 @@ func (c changed) names() (all []string) {
 func fixed(before, now *config.Config) []string {
 	return changed{
 		{"owlat.url", before.Owlat.URL == now.Owlat.URL},
-		{"owlat.api_key", before.Owlat.APIKey == now.Owlat.APIKey},
+		{"owlat.api_key", before.Owlat.APIKey == now.Owlat.APIKey || len(before.Owlat.MoreKeys)+len(now.Owlat.MoreKeys) > 0},
+		{"owlat.api_keys", slices.Equal(before.Owlat.Keys(), now.Owlat.Keys()) || len(before.Owlat.MoreKeys)+len(now.Owlat.MoreKeys) == 0},
 		{"owlat.requests_per_second", before.Owlat.RequestsPerSecond == now.Owlat.RequestsPerSecond},
 		{"owlat.unsubscribe_secret", before.Owlat.UnsubscribeSecret == now.Owlat.UnsubscribeSecret},
 		{"owlat.preferences_per_second", before.Owlat.PreferencesPerSecond == now.Owlat.PreferencesPerSecond},

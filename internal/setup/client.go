@@ -10,13 +10,14 @@ import (
 	"owlatsync/owlat"
 )
 
-// Limiter returns the limiter of the configured budget: what Owlat allows, or less if the configuration says so.
+// Limiter returns the limiter of the configured budget: what Owlat allows each key, or less if the configuration says so.
 func Limiter(to config.Owlat) *owlat.Limiter {
-	if to.RequestsPerSecond == 0 {
-		return owlat.NewAutoLimiter()
+	l := owlat.NewAutoLimiter()
+	if to.RequestsPerSecond > 0 {
+		const seconds = float64(owlat.DefaultBurst) / owlat.DefaultRate
+		l = owlat.NewLimiter(to.RequestsPerSecond, max(1, int(seconds*to.RequestsPerSecond)))
 	}
-	const seconds = float64(owlat.DefaultBurst) / owlat.DefaultRate
-	return owlat.NewLimiter(to.RequestsPerSecond, max(1, int(seconds*to.RequestsPerSecond)))
+	return l.ForKeys(1 + len(to.MoreKeys))
 }
 
 // unsent is the transport of a client without an API key: it sends nothing.
@@ -34,9 +35,14 @@ func (u *unsent) RoundTrip(*http.Request) (*http.Response, error) {
 // Advise adds a hint to an error of the SDK; it returns other errors as they are.
 func Advise(err error, to config.Owlat) error {
 	var transport *owlat.TransportError
+	several := len(to.MoreKeys) > 0
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, owlat.ErrUnauthenticated) && several:
+		return problem.Hint(err, "Owlat refuses every key of \"api_keys\": make API keys in Owlat's settings, and put them in their place")
+	case errors.Is(err, owlat.ErrForbidden) && several:
+		return problem.Hint(err, "no key of \"api_keys\" has this scope: give it to all of them in Owlat's settings, or make keys that have it")
 	case errors.Is(err, owlat.ErrUnauthenticated):
 		return problem.Hint(err, "make an API key in Owlat's settings and set %s to it", config.EnvAPIKey)
 	case errors.Is(err, owlat.ErrForbidden):

@@ -18,7 +18,7 @@ import (
 	"owlatsync/reconcile"
 )
 
-// How the budget of a key is parted that several machines use, because their ledger is in PostgreSQL. Whoever has the lock takes
+// How the budget of each key is parted that several machines use, because their ledger is in PostgreSQL. Whoever has the lock takes
 // HoldersPart; SharePart is for one at a time of those who have it not, where no service has their requests sent.
 const (
 	HoldersPart = 0.97
@@ -40,7 +40,7 @@ const livesWithin = 10 * time.Second
 // budget returns the limiter of whoever has this part of the configured budget.
 func budget(to config.Owlat, part float64) *owlat.Limiter {
 	if to.RequestsPerSecond == 0 {
-		return owlat.NewPartLimiter(part)
+		return owlat.NewPartLimiter(part).ForKeys(1 + len(to.MoreKeys))
 	}
 	to.RequestsPerSecond *= part
 	return Limiter(to)
@@ -155,10 +155,12 @@ func (o *Outside) withShare(ctx context.Context, cfg *config.Config, db *postgre
 		if err != nil {
 			return nil, err
 		}
-		// Another may have used it a moment ago, and the request that waits here has its token already.
+		// Another may have used it a moment ago, and the request that waits here has its token already, of whichever key.
 		limiter.Drain()
-		if err := limiter.Wait(ctx); err != nil {
-			return nil, errors.Join(err, lease.Release())
+		for range cfg.Owlat.Keys() {
+			if err := limiter.Wait(ctx); err != nil {
+				return nil, errors.Join(err, lease.Release())
+			}
 		}
 		return lease, nil
 	}}

@@ -128,7 +128,7 @@ func (s *Session) connect() (*owlat.Client, error) {
 		return s.opener.Client(s.Config.Owlat, observe, owlat.WithLimiter(HoldersLimiter(s.Config)))
 	}
 	to := s.Config.Owlat
-	to.APIKey = config.NoKey
+	to.APIKey, to.MoreKeys = config.NoKey, nil
 	s.unsent = &unsent{why: to.NoKey}
 	return s.opener.Client(to, observe, owlat.WithTransport(s.unsent), owlat.WithRetries(0))
 }

@@ -7,6 +7,7 @@ package setup
 
 import (
 	"database/sql"
+	"fmt"
 	"log/slog"
 
 	"owlatsync/internal/config"
@@ -43,7 +44,10 @@ type Opener struct {
 
 // Client returns a client of the configured deployment within the configured budget. It sends nothing.
 func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
-	all := []owlat.Option{owlat.WithLimiter(Limiter(to))}
+	all := []owlat.Option{owlat.WithLimiter(Limiter(to)), owlat.WithKeyRefused(o.keyRefused)}
+	for _, key := range to.MoreKeys {
+		all = append(all, owlat.WithMoreKeys(key.Reveal()))
+	}
 	if to.UnsubscribeSecret != "" {
 		all = append(all, owlat.WithUnsubscribeSecret(to.UnsubscribeSecret.Reveal()))
 	}
@@ -64,4 +68,13 @@ func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, er
 		return nil, problem.Usage(err)
 	}
 	return client, nil
+}
+
+// keyRefused tells at once that the work goes on with fewer keys than were configured.
+func (o Opener) keyRefused(r owlat.KeyRefusal) {
+	if o.Logger == nil {
+		return
+	}
+	o.Logger.Warn(fmt.Sprintf("Owlat refuses key %d of api_keys; the others do its work, more slowly, and it is tried again after a while", r.Key),
+		"error", r.Err, "hint", "\"owlat-sync check\" tests each key")
 }

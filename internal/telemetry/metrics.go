@@ -28,8 +28,7 @@ const prefix = "owlat_sync"
 
 // Budget tells how fast requests may be sent; *owlat.Client is one.
 type Budget interface {
-	Rate() (perSecond float64, burst int)
-	RateLimit() owlat.RateLimit
+	Keys() []owlat.Key
 }
 
 // Signs tells how the service is doing.

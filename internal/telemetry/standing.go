@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,7 +24,7 @@ type standing struct {
 	signs  Signs
 	budget Budget
 
-	lastGood, age, stale, held, queued, lastFeedback, round, roundRead, roundPeople, roundSeconds, writeBacks, oldest, pace, limit, share *prometheus.Desc
+	lastGood, age, stale, held, queued, lastFeedback, round, roundRead, roundPeople, roundSeconds, writeBacks, oldest, pace, limit, share, refused *prometheus.Desc
 }
 
 // Watch makes the metrics show how things stand, too, until Unwatch. A nil budget leaves that out.
@@ -48,9 +49,10 @@ func (m *Metrics) Watch(signs Signs, budget Budget) {
 		roundSeconds: desc("last_round_seconds", "How long that round worked."),
 		writeBacks:   desc("write_back_deliveries", "Deliveries of write-backs that are not done, by state: waiting or dead.", "target", "state"),
 		oldest:       desc("write_back_overdue_seconds", "For how long the delivery that is due next has been due.", "target"),
-		pace:         desc("budget_pace_requests_per_second", "How fast requests to Owlat may be sent as things stand."),
-		limit:        desc("budget_limit_requests_per_second", "What Owlat allows one API key."),
-		share:        desc("budget_share", "The part of Owlat's limit that is left to this service, from 0 to 1."),
+		pace:         desc("budget_pace_requests_per_second", "How fast requests to Owlat may be sent with an API key as things stand, by the key's place in the configuration.", "key"),
+		limit:        desc("budget_limit_requests_per_second", "What Owlat allows that API key.", "key"),
+		share:        desc("budget_share", "The part of that limit that is left to this service, from 0 to 1.", "key"),
+		refused:      desc("budget_key_refused", "1 if Owlat refuses that API key, or it lacks a scope, so that others of the configuration do its work.", "key"),
 	}
 	m.Unwatch()
 	m.mu.Lock()
@@ -74,7 +76,7 @@ func (m *Metrics) Unwatch() {
 
 // Describe lists what a scrape may have.
 func (s *standing) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.lastGood, s.age, s.stale, s.held, s.queued, s.lastFeedback, s.round, s.roundRead, s.roundPeople, s.roundSeconds, s.writeBacks, s.oldest, s.pace, s.limit, s.share} {
+	for _, d := range []*prometheus.Desc{s.lastGood, s.age, s.stale, s.held, s.queued, s.lastFeedback, s.round, s.roundRead, s.roundPeople, s.roundSeconds, s.writeBacks, s.oldest, s.pace, s.limit, s.share, s.refused} {
 		to <- d
 	}
 }
@@ -85,14 +87,20 @@ func (s *standing) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	if s.budget != nil {
-		pace, _ := s.budget.Rate()
-		limit := float64(owlat.DefaultRate)
-		if told := s.budget.RateLimit().Limit; told > 0 {
-			limit = float64(told)
+		for i, key := range s.budget.Keys() {
+			limit, refused := float64(owlat.DefaultRate), 0.0
+			if key.RateLimit.Limit > 0 {
+				limit = float64(key.RateLimit.Limit)
+			}
+			if len(key.Refused) > 0 {
+				refused = 1
+			}
+			place := strconv.Itoa(i + 1)
+			gauge(s.pace, key.Rate, place)
+			gauge(s.limit, limit, place)
+			gauge(s.share, min(1, key.Rate/limit), place)
+			gauge(s.refused, refused, place)
 		}
-		gauge(s.pace, pace)
-		gauge(s.limit, limit)
-		gauge(s.share, min(1, pace/limit))
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readWithin)
 	defer cancel()

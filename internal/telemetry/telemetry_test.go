@@ -126,8 +126,9 @@ func TestMetricsOfARun(t *testing.T) {
 // budget is a client whose pace is known.
 type budget struct{ pace float64 }
 
-func (b budget) Rate() (float64, int)       { return b.pace, 8 }
-func (b budget) RateLimit() owlat.RateLimit { return owlat.RateLimit{Limit: 10} }
+func (b budget) Keys() []owlat.Key {
+	return []owlat.Key{{Rate: b.pace, RateLimit: owlat.RateLimit{Limit: 10}}, {Rate: 10, Refused: []owlat.KeyRefusal{{Key: 2}}}}
+}
 
 // TestMetricsOfWhatStands scrapes a service with a ledger, an hour after a good run.
 func TestMetricsOfWhatStands(t *testing.T) {
@@ -170,7 +171,8 @@ func TestMetricsOfWhatStands(t *testing.T) {
 			`owlat_sync_stale{sync="users"} 1`, `owlat_sync_stale{sync="leads"} 0`, `owlat_sync_held_runs{sync="users"} 0`, `owlat_sync_queued_runs 1`,
 			`owlat_sync_last_feedback_timestamp_seconds 9.466848e+08`, `owlat_sync_write_back_deliveries{state="waiting",target="unsub"} 2`,
 			`owlat_sync_write_back_deliveries{state="dead",target="unsub"} 1`, `owlat_sync_write_back_overdue_seconds{target="unsub"} 3600`,
-			`owlat_sync_budget_pace_requests_per_second 2.5`, `owlat_sync_budget_limit_requests_per_second 10`, `owlat_sync_budget_share 0.25`,
+			`owlat_sync_budget_pace_requests_per_second{key="1"} 2.5`, `owlat_sync_budget_limit_requests_per_second{key="1"} 10`, `owlat_sync_budget_share{key="1"} 0.25`,
+			`owlat_sync_budget_share{key="2"} 1`, `owlat_sync_budget_key_refused{key="1"} 0`, `owlat_sync_budget_key_refused{key="2"} 1`,
 			`owlat_sync_feedback_total{event="topic.unsubscribed"} 1`, `owlat_sync_feedback_total{event="other"} 2`, `owlat_sync_opt_outs_total 2`,
 			`owlat_sync_write_back_attempts_total{result="done",target="unsub"} 1`, `owlat_sync_write_back_attempts_total{result="failed",target="unsub"} 1`,
 			`owlat_sync_write_back_attempts_total{result="dead",target="unsub"} 1`, `owlat_sync_alerts_total{channel="team",result="sent"} 1`,
@@ -184,7 +186,7 @@ func TestAScrapeWithABrokenLedger(t *testing.T) {
 	m := telemetry.NewMetrics("v1")
 	m.Watch(vitals.NewReader(broken{memory.New()}, []config.Sync{{Name: "users"}}, time.Now()), budget{10})
 	text := scrape(t, m)
-	holds(t, text, `owlat_sync_budget_share 1`, `owlat_sync_opt_outs_total 0`)
+	holds(t, text, `owlat_sync_budget_share{key="1"} 1`, `owlat_sync_opt_outs_total 0`)
 	if strings.Contains(text, "owlat_sync_stale") {
 		t.Errorf("what is not known is told:\n%s", text)
 	}
@@ -212,7 +214,7 @@ func TestMetricsOfSeveralDeployments(t *testing.T) {
 		`owlat_sync_runs_total{deployment="acme",status="ok",sync="users"} 0`, `owlat_sync_runs_total{deployment="bolt",status="ok",sync="users"} 1`,
 		`owlat_sync_opt_outs_total{deployment="acme"} 2`, `owlat_sync_opt_outs_total{deployment="bolt"} 0`, `owlat_sync_running{deployment="acme",sync="leads"} 0`,
 		`owlat_sync_held_runs{deployment="acme",sync="users"} 0`, `owlat_sync_held_runs{deployment="bolt",sync="users"} 0`,
-		`owlat_sync_budget_pace_requests_per_second{deployment="acme"} 2.5`, `owlat_sync_deployments{state="open"} 2`, `owlat_sync_deployments{state="left_out"} 1`)
+		`owlat_sync_budget_pace_requests_per_second{deployment="acme",key="1"} 2.5`, `owlat_sync_deployments{state="open"} 2`, `owlat_sync_deployments{state="left_out"} 1`)
 	if strings.Contains(text, `deployment="bolt",sync="leads"`) {
 		t.Errorf("a sync that bolt has no more is there:\n%s", text)
 	}
