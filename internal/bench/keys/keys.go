@@ -37,8 +37,25 @@ type outcome struct {
 	Planned  time.Duration // what the plan said before
 }
 
-// play makes a first run with so many keys, and counts the requests of each at the emulator.
-func play(ctx context.Context, keys int) (r outcome, err error) {
+// times is how many times as fast as with one key the run was.
+func (r outcome) times(one outcome) float64 { return one.Took.Seconds() / r.Took.Seconds() }
+
+// goals are what it is to reach.
+func (r outcome) goals(one outcome) []findings.Goal {
+	goals := []findings.Goal{{
+		What: fmt.Sprintf("keys, %d: 429s", r.Keys), Want: "no 429", Got: fmt.Sprintf("%d of %d", r.Refused, r.Requests), Missed: r.Refused > 0,
+	}}
+	if r.Keys > 1 {
+		least := part * float64(r.Keys)
+		goals = append(goals, findings.Goal{
+			What: fmt.Sprintf("keys, %d beside one", r.Keys), Want: fmt.Sprintf("at least %.1f ×", least), Got: fmt.Sprintf("%.2f ×", r.times(one)), Missed: r.times(one) < least,
+		})
+	}
+	return goals
+}
+
+// play makes a first run of so many people with so many keys, and counts the requests of each at the emulator.
+func play(ctx context.Context, keys, people int) (r outcome, err error) {
 	server := &owlattest.Server{RandomSeed: 1}
 	err = server.InjectFaults(owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms, Jitter: 20 * ms}, owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms, Jitter: 20 * ms, After: true})
 	if err != nil {
@@ -53,7 +70,7 @@ func play(ctx context.Context, keys int) (r outcome, err error) {
 		return r, err
 	}
 	s := reconcile.Sync{
-		Name: "users", Source: rows{}, Topics: []reconcile.Topic{{ID: server.AddTopic(topic, false)}},
+		Name: "users", Source: rows(people), Topics: []reconcile.Topic{{ID: server.AddTopic(topic, false)}},
 		Guards: reconcile.Guards{Removals: reconcile.NoLimit, Updates: reconcile.NoLimit, Creates: reconcile.NoLimit, FirstRun: true},
 	}
 	engine := reconcile.New(client, memory.New(), reconcile.Options{})
@@ -77,16 +94,16 @@ func play(ctx context.Context, keys int) (r outcome, err error) {
 	return r, nil
 }
 
-// rows is a source of people who are all on a topic.
-type rows struct{}
+// rows is a source of so many people who are all on a topic.
+type rows int
 
 // Rows implements reconcile.Source.
-func (rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
+func (n rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
 	return func(yield func(*owlatsync.Row, error) bool) {
-		for i := range people {
+		for i := range int(n) {
 			row := owlatsync.Row{
 				Key: fmt.Sprint(i), Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", i)), Position: owlatsync.Position{Unit: "row", Number: i + 1},
-				Consents: []owlatsync.Consent{owlatsync.ConsentYes},
+				Consents: []owlatsync.Consent{owlatsync.Yes},
 			}
 			if ctx.Err() != nil || !yield(&row, nil) {
 				return
@@ -107,7 +124,7 @@ func Measure(ctx context.Context, log io.Writer) (findings.Section, error) {
 	for _, keys := range []int{1, 2, 3, most} {
 		var r outcome
 		err := bubble.Run(ctx, fmt.Sprint(keys, " keys"), func(ctx context.Context) (err error) {
-			r, err = play(ctx, keys)
+			r, err = play(ctx, keys, people)
 			return err
 		})
 		if err != nil {
@@ -116,21 +133,13 @@ func Measure(ctx context.Context, log io.Writer) (findings.Section, error) {
 		if keys == 1 {
 			one = r
 		}
-		times := one.Took.Seconds() / r.Took.Seconds()
+		times := r.times(one)
 		_, _ = fmt.Fprintf(log, "keys: %d: %.1f s, %.2f ×\n", keys, r.Took.Seconds(), times)
 		found.Tables[0].Rows = append(found.Tables[0].Rows, []string{
 			fmt.Sprint(keys), fmt.Sprint(r.Requests), fmt.Sprintf("%.1f s", r.Took.Seconds()), fmt.Sprintf("%.1f s", r.Planned.Seconds()), fmt.Sprintf("%.2f ×", times),
 			fmt.Sprintf("%.1f", float64(r.Requests)/r.Took.Seconds()), fmt.Sprint(r.Least), fmt.Sprint(r.Most), fmt.Sprint(r.Refused),
 		})
-		found.Goals = append(found.Goals, findings.Goal{
-			What: fmt.Sprintf("keys, %d: 429s", keys), Want: "no 429", Got: fmt.Sprintf("%d of %d", r.Refused, r.Requests), Missed: r.Refused > 0,
-		})
-		if keys > 1 {
-			found.Goals = append(found.Goals, findings.Goal{
-				What: fmt.Sprintf("keys, %d beside one", keys), Want: fmt.Sprintf("at least %.1f ×", part*float64(keys)), Got: fmt.Sprintf("%.2f ×", times),
-				Missed: times < part*float64(keys),
-			})
-		}
+		found.Goals = append(found.Goals, r.goals(one)...)
 	}
 	return found, nil
 }
