@@ -118,14 +118,17 @@ type wordLog struct {
 
 // model is one history being played.
 type model struct {
-	mu      sync.Mutex // around written, told, post, sent, lefts and looks, which grow during runs
-	t       *testing.T
-	h       *history
-	r       *rand.Rand // of the step
-	server  *owlattest.Server
-	key     string // of the syncs
-	other   string // of somebody else
-	limiter bool
+	mu     sync.Mutex // around written, told, post, sent, lefts and looks, which grow during runs
+	t      *testing.T
+	h      *history
+	r      *rand.Rand // of the step
+	server *owlattest.Server
+	key    string // of the syncs
+	other  string // of somebody else
+
+	more      []string // further keys of the syncs; none: they have one
+	processes int      // that used them
+	limiter   bool
 
 	book    ledger.Store
 	db      *postgres.Database // of the book, if it is in PostgreSQL
@@ -186,6 +189,9 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m.forgetBars()
 	m.server = &owlattest.Server{NoLimit: !m.limiter, BasePath: "/base", RandomSeed: h.seed | 1}
 	m.key, m.other = m.server.AddKey(), m.server.AddKey()
+	if h.seed%2 == 0 {
+		m.more = []string{m.server.AddKey(), m.server.AddKey()}
+	}
 	m.server.OnAnswer = m.answered
 	m.openLedger()
 	for i := range 1 + r.IntN(3) {
@@ -388,7 +394,10 @@ func (m *model) engine(f *fuse) (*reconcile.Engine, *owlat.Client) {
 	if !m.limiter {
 		options = append(options, owlat.WithoutLimiter())
 	}
-	options = append(options, m.linking()...)
+	if options = append(options, m.linking()...); len(m.more) > 0 { // each process has another number of keys
+		options = append(options, owlat.WithMoreKeys(m.more[:m.processes%3]...))
+		m.processes++
+	}
 	client, err := owlat.NewClient("https://owlat.example/base", m.key, options...)
 	m.must(err)
 	memory := 0 // the whole plan fits in
