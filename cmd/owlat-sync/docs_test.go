@@ -38,6 +38,9 @@ func sampleVariables(name string) (string, bool) {
 	if strings.HasSuffix(name, "_API_KEY") {
 		return "lm_live_" + strings.Repeat("a", 40), true
 	}
+	if _, place, of := strings.Cut(name, "_API_KEY_"); of { // one of several, which are different ones
+		return "lm_live_" + strings.Repeat("a", 40) + place, true
+	}
 	switch {
 	case name == config.EnvSecret:
 		return "the secret of links", true

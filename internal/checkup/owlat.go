@@ -42,7 +42,7 @@ func (c deployment) check(ctx context.Context) error {
 		if one.APIKey, one.MoreKeys = key, nil; len(keys) > 1 {
 			c.place = i + 1
 		}
-		accepted, err := c.checkKey(ctx, one, !proven)
+		accepted, err := keyed{c, one}.check(ctx, !proven)
 		if err != nil {
 			return err
 		}
@@ -51,17 +51,23 @@ func (c deployment) check(ctx context.Context) error {
 	return nil
 }
 
-// checkKey tests what the deployment, which has only one key, takes with it, and also, for the first key, what does not depend on the key. It reports
-// whether the key is accepted.
-func (c deployment) checkKey(ctx context.Context, to config.Owlat, first bool) (bool, error) {
-	limiter := setup.Limiter(to)
-	client, err := c.Opener.Client(to, owlat.WithLimiter(limiter))
+// keyed checks what a run needs of one API key.
+type keyed struct {
+	deployment
+	to config.Owlat // with that key alone
+}
+
+// check tests what the deployment takes with the key and, for the first one, what does not depend on the key. It reports whether the key is
+// accepted.
+func (c keyed) check(ctx context.Context, first bool) (bool, error) {
+	limiter := setup.Limiter(c.to)
+	client, err := c.Opener.Client(c.to, owlat.WithLimiter(limiter))
 	if err != nil {
 		return false, err
 	}
 	defer client.CloseIdleConnections()
 	// Owlat answers 500 to a topic id that is no id: retries would only take time.
-	hasty, err := c.Opener.Client(to, owlat.WithLimiter(limiter), owlat.WithRetries(0))
+	hasty, err := c.Opener.Client(c.to, owlat.WithLimiter(limiter), owlat.WithRetries(0))
 	if err != nil {
 		return false, err
 	}
@@ -221,7 +227,7 @@ func (c deployment) topics(ctx context.Context, client *owlat.Client, book topic
 }
 
 // topicScope sends a removal of an impossible contact id, as topics does, for one topic of those that are known.
-func (c deployment) topicScope(ctx context.Context, client *owlat.Client) {
+func (c keyed) topicScope(ctx context.Context, client *owlat.Client) {
 	for _, s := range c.Syncs {
 		for _, t := range s.Topics {
 			if t.Unresolved() {

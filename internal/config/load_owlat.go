@@ -100,18 +100,13 @@ func (d owlatDecoder) keys(s section, o *Owlat) {
 		keys = append(keys, key)
 	}
 	o.APIKey, o.MoreKeys = keys[0], keys[1:]
-	if _, err := owlat.NewClient(o.URL, NoKey.Reveal(), owlat.WithMoreKeys(reveal(o.MoreKeys)...)); errors.Is(err, owlat.ErrHosted) {
+	var more []owlat.Option
+	for _, key := range o.MoreKeys {
+		more = append(more, owlat.WithMoreKeys(key.Reveal()))
+	}
+	if _, err := owlat.NewClient(o.URL, NoKey.Reveal(), more...); errors.Is(err, owlat.ErrHosted) {
 		d.add(n.line, path, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
 	}
-}
-
-// reveal returns the texts of secrets.
-func reveal(secrets []Secret) []string {
-	texts := make([]string, len(secrets))
-	for i, s := range secrets {
-		texts[i] = s.Reveal()
-	}
-	return texts
 }
 
 // rate reads a number of requests a second, 0 if none is given.

@@ -1,13 +1,11 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"go.yaml.in/yaml/v4"
+
+	"owlatsync/internal/config/internal/mistake"
 )
 
 // node is a YAML value and its line, with aliases and merge keys resolved.
@@ -79,38 +77,10 @@ func parseYAML(data []byte) (*node, error) {
 	return resolver{}.resolve(root)
 }
 
-const tabs = "a tab stands where YAML wants blanks; indent with blanks"
-
 // asSyntaxError says in helpful words what the parser did not expect, and where the enclosing part begins.
 func asSyntaxError(err error, data []byte) error {
-	e, ok := errors.AsType[*yaml.LoadError](err)
-	if !ok {
-		return &syntaxError{0, "not valid YAML"}
-	}
-	line, message := e.Mark.Line, e.Message
-	says := func(text string) bool { return strings.Contains(message, text) }
-	switch {
-	case says("control characters"): // the only error without a place
-		at := bytes.IndexFunc(data, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
-		line, message = 1+bytes.Count(data[:max(at, 0)], []byte("\n")), "a control character stands here; remove it"
-	case says("unknown anchor"):
-		message = "there is no anchor &" + strings.Split(message, "'")[1] + " above"
-	case says("cannot start any token"):
-		message = "a text cannot begin with this character; put the text in quotes"
-		lines := bytes.Split(data, []byte("\n"))
-		if bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("\t")) {
-			message = tabs
-		}
-	case says("a tab character"):
-		message = tabs
-	case says("end of stream"), says("document indicator"):
-		line, message = e.ContextMark.Line, "the quote that opens here is not closed"
-	case says("expected ',' or"):
-		line, message = e.ContextMark.Line, "the bracket that opens here is not closed, or a text within it that holds a bracket needs quotes"
-	case says("not allowed in this context"), says("not find expected"):
-		message = "this cannot stand here; is a quote above it not closed, or the indentation wrong?"
-	}
-	return &syntaxError{line, "not valid YAML: " + message}
+	line, message := mistake.Of(err, data)
+	return &syntaxError{line, message}
 }
 
 // resolver turns the parser's tree into nodes. It keeps the nodes it has made, so that a file of aliases to aliases takes no longer

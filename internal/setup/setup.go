@@ -44,10 +44,7 @@ type Opener struct {
 
 // Client returns a client of the configured deployment within the configured budget. It sends nothing.
 func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, error) {
-	all := []owlat.Option{owlat.WithLimiter(Limiter(to)), owlat.WithKeyRefused(o.keyRefused)}
-	for _, key := range to.MoreKeys {
-		all = append(all, owlat.WithMoreKeys(key.Reveal()))
-	}
+	all := keys(to, o.Logger)
 	if to.UnsubscribeSecret != "" {
 		all = append(all, owlat.WithUnsubscribeSecret(to.UnsubscribeSecret.Reveal()))
 	}
@@ -70,11 +67,22 @@ func (o Opener) Client(to config.Owlat, opts ...owlat.Option) (*owlat.Client, er
 	return client, nil
 }
 
-// keyRefused tells at once that the work goes on with fewer keys than were configured.
-func (o Opener) keyRefused(r owlat.KeyRefusal) {
-	if o.Logger == nil {
-		return
+// keys returns the options of a client with the keys of the configuration, beside the first, and their budgets.
+func keys(to config.Owlat, log *slog.Logger) []owlat.Option {
+	all := []owlat.Option{owlat.WithLimiter(Limiter(to)), owlat.WithKeyRefused(keyRefused(log))}
+	for _, key := range to.MoreKeys {
+		all = append(all, owlat.WithMoreKeys(key.Reveal()))
 	}
-	o.Logger.Warn(fmt.Sprintf("Owlat refuses key %d of api_keys; the others do its work, more slowly, and it is tried again after a while", r.Key),
-		"error", r.Err, "hint", "\"owlat-sync check\" tests each key")
+	return all
+}
+
+// keyRefused returns what tells at once that the work goes on with fewer keys than were configured.
+func keyRefused(log *slog.Logger) func(owlat.KeyRefusal) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return func(r owlat.KeyRefusal) {
+		log.Warn(fmt.Sprintf("Owlat refuses key %d of api_keys; the others do its work, more slowly, and it is tried again after a while", r.Key),
+			"error", r.Err, "hint", "\"owlat-sync check\" tests each key")
+	}
 }
