@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
 	"owlatsync/ledger/sqlite/internal/dbfile"
+	"owlatsync/ledger/sqlite/internal/pack"
 )
 
 // syncReader reads what the ledger knows about syncs and persons besides entries.
@@ -26,13 +27,20 @@ func (r syncReader) Deployment(ctx context.Context) (deployment string, err erro
 	return deployment, nil
 }
 
-// Standing counts the sync's entries as of one instant. It is zero for an unknown sync.
-func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing, error) {
-	var s ledger.Standing
+// Standing counts the sync's entries as of one instant. It is zero for an unknown sync. Those that have not departed have a mark in a pack: to count a million
+// of them in their own table would take three times as long.
+func (r syncReader) Standing(ctx context.Context, sync string) (s ledger.Standing, err error) {
+	fail := func(err error) (ledger.Standing, error) {
+		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
+	}
+	tx, err := r.f.Readers.BeginTx(ctx, nil) // these connections only read, and not every driver has transactions for that
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = tx.Rollback() }() // it has only read
 	var open int
 	var setBack sql.NullInt64
-	err := r.f.Readers.QueryRowContext(ctx, `SELECT s.adopted, s.set_back,
-			(SELECT count(*) FROM entries WHERE sync = s.id),
+	err = tx.QueryRowContext(ctx, `SELECT s.adopted, s.set_back,
 			(SELECT count(*) FROM entries WHERE sync = s.id AND departed IS NOT NULL),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0),
 			(SELECT count(*) FROM entries WHERE sync = s.id AND state <> 0 AND state >= ?2),
@@ -41,11 +49,16 @@ func (r syncReader) Standing(ctx context.Context, sync string) (ledger.Standing,
 			(SELECT count(DISTINCT e.id) FROM opt_outs o CROSS JOIN entries e ON substr(e.contact_id, -8) = substr(o.contact_id, -8) AND e.contact_id = o.contact_id
 				WHERE e.contact_id IS NOT NULL AND e.sync = s.id AND e.departed IS NULL)
 		FROM syncs s WHERE s.name = ?1`, sync, entry.Failing, entry.Parked, time.Now().Add(-ledger.ConfirmWithin).UnixMicro()).
-		Scan(&s.Adopted, &setBack, &s.Entries, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked, &s.OptedOut)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return ledger.Standing{}, fmt.Errorf("count entries of the ledger: %w", dbfile.Explain(ctx, err))
+		Scan(&s.Adopted, &setBack, &s.Departed, &open, &s.Failing, &s.Parked, &s.Asked, &s.OptedOut)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Standing{}, nil
 	}
-	s.Entries -= s.Departed
+	if err == nil {
+		s.Entries, err = pack.Count(ctx, tx, sync)
+	}
+	if err != nil {
+		return fail(err)
+	}
 	s.Applied, s.SetBack = s.Entries-open, entry.TimeOf(setBack)
 	return s, nil
 }

@@ -69,11 +69,34 @@ func (c *Changed) Write(t dbfile.Tx) error {
 	return nil
 }
 
+// of are the packs of the sync with the name ?1.
+const of = " FROM syncs s CROSS JOIN packs p ON p.id >= s.id << 32 AND p.id < (s.id + 1) << 32 WHERE s.name = ?1"
+
+// Count counts the marks of the sync, in a third of the time in which SQLite counts its entries.
+func Count(ctx context.Context, t *sql.Tx, sync string) (n int, err error) {
+	rows, err := t.QueryContext(ctx, "SELECT p.marks"+of, sync)
+	if err != nil {
+		return 0, err
+	}
+	err = dbfile.EachRow(rows, func(rows *sql.Rows) error {
+		var marks sql.RawBytes
+		if err := rows.Scan(&marks); err != nil {
+			return err
+		}
+		for m := range slices.Chunk(marks, entry.MarkSize) {
+			if !entry.IsNone(m) {
+				n++
+			}
+		}
+		return ctx.Err() // rows notices the end of ctx only later
+	})
+	return n, err
+}
+
 // Read calls yield for every mark of the sync, as of one instant and in the order of the entries' first records, until yield returns
 // false.
 func Read(ctx context.Context, db *sql.DB, sync string, yield func(ledger.IndexEntry) bool) (err error) {
-	rows, err := db.QueryContext(ctx, `SELECT p.id, p.marks FROM syncs s
-		CROSS JOIN packs p ON p.id >= s.id << 32 AND p.id < (s.id + 1) << 32 WHERE s.name = ?1 ORDER BY p.id`, sync)
+	rows, err := db.QueryContext(ctx, "SELECT p.id, p.marks"+of+" ORDER BY p.id", sync)
 	if err != nil {
 		return err
 	}
