@@ -17,19 +17,19 @@ func DecodeBriefs(text string) ([]ledger.Brief, error) {
 	if text == "" {
 		return nil, nil
 	}
-	briefs := make([]ledger.Brief, 0, 1+strings.Count(text, "\n"))
-	for line := range strings.SplitSeq(text, "\n") {
-		var b ledger.Brief
-		if err := decodeBrief(line, &b); err != nil {
+	briefs := make([]ledger.Brief, 1+strings.Count(text, "\n"))
+	for i := range briefs {
+		line, rest, _ := strings.Cut(text, "\n")
+		if err := decodeBrief(line, &briefs[i]); err != nil {
 			return nil, err
 		}
-		briefs = append(briefs, b)
+		text = rest
 	}
 	return briefs, nil
 }
 
-func decodeBrief(line string, b *ledger.Brief) (err error) {
-	cells := cells{rest: line, between: "|"}
+func decodeBrief(line string, b *ledger.Brief) error {
+	cells := cells{rest: line, between: '|', more: true}
 	b.ID = cells.number()
 	b.Status = ledger.Status(cells.next())
 	b.Started, b.Heartbeat, b.Finished = cells.moment(), cells.moment(), cells.moment()
@@ -44,11 +44,11 @@ func decodeBrief(line string, b *ledger.Brief) (err error) {
 }
 
 func decodeCounts(text string, c *ledger.Counts) error {
-	cells := cells{rest: strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), between: ","}
+	cells := cells{rest: strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"), between: ',', more: true}
 	for i := range c.Outcomes {
-		c.Outcomes[i] = int(cells.number())
+		c.Outcomes[i] = cells.count()
 	}
-	c.Requests.Total, c.Requests.Writes, c.Requests.RateLimited = int(cells.number()), int(cells.number()), int(cells.number())
+	c.Requests.Total, c.Requests.Writes, c.Requests.RateLimited = cells.count(), cells.count(), cells.count()
 	if cells.bad {
 		return fmt.Errorf("%w (the counts of a run cannot be read)", ledger.ErrCorrupt)
 	}
@@ -57,36 +57,74 @@ func decodeCounts(text string, c *ledger.Counts) error {
 
 // cells are the values of a line.
 type cells struct {
-	rest, between string
-	read          bool // a value was read
-	more          bool // another one follows
-	bad           bool // one was missing or no number
+	rest    string
+	between byte
+	more    bool // another one follows
+	bad     bool // one was missing or no number
 }
 
 func (c *cells) next() (cell string) {
-	c.bad = c.bad || c.read && !c.more
-	cell, c.rest, c.more = strings.Cut(c.rest, c.between)
-	c.read = true
+	c.bad = c.bad || !c.more
+	if i := strings.IndexByte(c.rest, c.between); i >= 0 {
+		cell, c.rest = c.rest[:i], c.rest[i+1:]
+		return cell
+	}
+	cell, c.rest, c.more = c.rest, "", false
 	return cell
 }
 
-// number returns the next value as a number, 0 for null.
+// number returns the next value as a number.
 func (c *cells) number() int64 {
+	if n, ok := c.digits(); ok {
+		return n
+	}
+	return c.parse(c.next())
+}
+
+// count returns the next value as a number, 0 for null.
+func (c *cells) count() int {
+	if n, ok := c.digits(); ok {
+		return int(n)
+	}
 	cell := strings.TrimSpace(c.next())
 	if cell == "null" {
 		return 0
 	}
-	n, err := strconv.ParseInt(cell, 10, 64)
-	c.bad = c.bad || err != nil
-	return n
+	return int(c.parse(cell))
 }
 
 // moment returns the next value as a time, zero for nothing.
 func (c *cells) moment() time.Time {
-	before := *c
-	if c.next() == "" {
-		return time.Time{}
+	n, ok := c.digits()
+	if !ok {
+		cell := c.next()
+		if cell == "" {
+			return time.Time{}
+		}
+		n = c.parse(cell)
 	}
-	*c = before
-	return time.UnixMicro(c.number()).UTC()
+	return time.UnixMicro(n).UTC()
+}
+
+// digits returns the next value if it has digits alone, too few to be too large, and another value follows, as with nearly all of the two hundred thousand
+// values of ten thousand runs. Else it stays before the value.
+func (c *cells) digits() (n int64, ok bool) {
+	const most = 18
+	for i := range min(len(c.rest), most+1) {
+		digit := c.rest[i] - '0'
+		if digit > 9 {
+			if ok = i > 0 && c.rest[i] == c.between; ok {
+				c.rest = c.rest[i+1:]
+			}
+			return n, ok
+		}
+		n = n*10 + int64(digit)
+	}
+	return 0, false
+}
+
+func (c *cells) parse(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	c.bad = c.bad || err != nil
+	return n
 }
