@@ -27,7 +27,7 @@ func (p Plot) HTML() template.HTML {
 
 // view is what the template shows.
 type view struct {
-	ID, Title, Note, Empty, Description, When, Gap string
+	ID, Title, Note, Empty, Description, When string
 
 	Width                         int
 	Height, Bottom, TickY, LabelY float64
@@ -35,7 +35,7 @@ type view struct {
 	Series                        []seriesView
 	Grid                          []gridView
 	Ticks                         []tickView
-	Rows                          []rowView
+	Rows                          template.HTML
 }
 
 type seriesView struct {
@@ -65,11 +65,6 @@ type tickView struct {
 	Label  string
 }
 
-type rowView struct {
-	At, Label string // At is empty for a day
-	Cells     []string
-}
-
 // stripes tell series apart without their colours: how far apart the stripes are, and how thick. The first series has none. They lie, so
 // that a picture that is stretched keeps them.
 var stripes = []struct{ every, thick float64 }{{4, 1}, {8, 4}, {3, 1.5}, {10, 2}, {6, 1}}
@@ -84,7 +79,7 @@ func (p Plot) view() view {
 		v.Empty = shown(cmp.Or(p.Empty, "There are no figures yet."))
 		return v
 	}
-	v.When, v.Gap, v.Sums = shown(cmp.Or(p.When, "from")), shown(cmp.Or(p.Gap, "–")), p.Sums
+	v.When, v.Sums = shown(cmp.Or(p.When, "from")), p.Sums
 	v.Width, v.Bottom = len(p.Slots)*slotWidth, headroom+height
 	v.TickY, v.LabelY, v.Height = v.Bottom+5, v.Bottom+18, v.Bottom+24
 	a := axis{scale(p.Measure, high)}
@@ -104,7 +99,7 @@ func (p Plot) view() view {
 		}
 		v.Ticks = append(v.Ticks, tickView{pixels(100 * float64(t.Slot) / float64(len(p.Slots))), anchor(t.Slot, len(p.Slots)), shown(t.Label)})
 	}
-	v.Rows = p.rows()
+	v.Rows = rowsOf(p)
 	return v
 }
 
@@ -157,26 +152,35 @@ func (p Plot) drawn(id string, a axis) []seriesView {
 	return views
 }
 
-// rows are the table: a line for each slot.
-func (p Plot) rows() []rowView {
-	rows := make([]rowView, len(p.Slots))
+// rowsOf returns the table of a plot: a line for each slot. It is written without the template, because of all that a page has it would take the longest.
+func rowsOf(p Plot) template.HTML {
+	var b strings.Builder
+	write := func(texts ...string) {
+		for _, text := range texts {
+			b.WriteString(text)
+		}
+	}
+	text := func(s string) string { return template.HTMLEscapeString(shown(s)) }
+	gap := fmt.Sprintf("<td colspan=%d>%s", len(p.Series), text(cmp.Or(p.Gap, "–")))
 	for i, slot := range p.Slots {
-		rows[i].Label = shown(slot.Label)
-		if !slot.Day { // a browser would show the beginning of a day in its viewer's zone, where it is another day
-			rows[i].At = slot.From.UTC().Format("2006-01-02T15:04Z")
+		if slot.Day { // a browser would show the beginning of a day in its viewer's zone, where it is another day
+			write("\n<tr><th scope=row>", text(slot.Label))
+		} else {
+			write("\n<tr><th scope=row><time datetime=", slot.From.UTC().Format("2006-01-02T15:04Z"), ">", text(slot.Label), "</time>")
 		}
 		if !p.known(i) {
+			write(gap)
 			continue
 		}
 		for _, s := range p.Series {
-			cell := "–"
 			if v, ok := s.value(i); ok {
-				cell = p.Measure.figure(v)
+				write("<td>", p.Measure.figure(v)) // digits and a unit, in which there is nothing to escape
+			} else {
+				write("<td>–")
 			}
-			rows[i].Cells = append(rows[i].Cells, cell)
 		}
 	}
-	return rows
+	return template.HTML(b.String())
 }
 
 // describe says in words what the picture shows, for those who do not see it.
