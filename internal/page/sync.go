@@ -44,8 +44,8 @@ type runView struct {
 // setting is a key of the configuration with its value.
 type setting struct{ Key, Value string }
 
-// How many runs are listed, and how many the plots are of at most.
-const listedRuns, plottedRuns = 30, 10_000
+// listedRuns is how many runs are listed.
+const listedRuns = 30
 
 func showSync(c *call) error {
 	state, err := c.named(c.r.PathValue("name"))
@@ -62,7 +62,7 @@ func showSync(c *call) error {
 	if err != nil {
 		return err
 	}
-	briefs, err := c.d.Ledger.Briefs(c.r.Context(), name, window.Since(now), plottedRuns+1)
+	briefs, err := c.d.Ledger.Briefs(c.r.Context(), name, window.Since(now), figures.Most+1)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,8 @@ func showSync(c *call) error {
 		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
 	}
 	budget, _ := c.d.Service.Budget()
-	if len(briefs) > plottedRuns {
-		briefs, v.Cut = briefs[:plottedRuns], plottedRuns
+	if len(briefs) > figures.Most {
+		briefs, v.Cut = briefs[:figures.Most], figures.Most
 	}
 	for _, p := range figures.Of(briefs, figures.Options{Window: window, Now: now, PerSecond: budget.Limit}).All() {
 		v.Plots = append(v.Plots, p.HTML())

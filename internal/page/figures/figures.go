@@ -22,6 +22,9 @@ type Options struct {
 	PerSecond float64
 }
 
+// Most is of how many runs plots are to be made at most, the latest. It bounds what is read for them.
+const Most = 10_000
+
 // Plots are the plots of one sync.
 type Plots struct {
 	Changes  chart.Plot // the rows that runs changed something for, added up
@@ -41,7 +44,7 @@ func (p Plots) All() []chart.Plot {
 // What a run did counts when it ended, or now if it goes on; its requests and its use of the budget are spread evenly over its time.
 func Of(runs []ledger.Brief, o Options) Plots {
 	edges := o.Window.edges(o.Now)
-	g := grid{edges: edges, runs: make([][]record, len(edges)-1), all: make([]record, 0, len(runs))}
+	g := grid{edges: edges, runs: make([][]*record, len(edges)-1), all: make([]record, 0, len(runs))}
 	for i := range runs {
 		g.add(&runs[i], o.Now)
 	}
@@ -94,8 +97,8 @@ func end(r *ledger.Brief, now time.Time) time.Time {
 // grid has the runs by the slots in which they ended.
 type grid struct {
 	edges []time.Time
-	runs  [][]record
-	all   []record // also those that ended after the last slot
+	runs  [][]*record // of all, which has room for all from the beginning
+	all   []record    // also those that ended after the last slot
 }
 
 // record is a run with the time that it took, and the slots that it touched: from the first, up to but not with the second one.
@@ -118,9 +121,11 @@ func (g *grid) add(run *ledger.Brief, now time.Time) {
 	r.first, r.after = max(g.at(r.from), 0), len(g.runs)
 	if last >= 0 {
 		r.after = last + 1
-		g.runs[last] = append(g.runs[last], r)
 	}
 	g.all = append(g.all, r)
+	if last >= 0 {
+		g.runs[last] = append(g.runs[last], &g.all[len(g.all)-1])
+	}
 }
 
 // at returns the slot of a time, -1 if there is none.
@@ -178,10 +183,11 @@ func (g grid) changes() chart.Plot {
 		ID: "changes", Title: "What the runs did", Note: "Rows by what became of them, added up over the runs. Rows that were unchanged are not drawn.",
 		Noun: "rows", Sums: true, Series: series(g, changing), Empty: "The rows that were created, adopted, updated, renamed and removed will stand here.",
 	}
+	counted := places(changing)
 	for i, runs := range g.runs {
 		for _, r := range runs {
-			for j, s := range changing {
-				p.Series[j].Values[i] += float64(outcome(r, s.of))
+			for j, place := range counted {
+				p.Series[j].Values[i] += float64(outcome(r, place))
 			}
 		}
 	}
@@ -193,27 +199,37 @@ func (g grid) left() chart.Plot {
 		ID: "left", Title: "Rows that are not up to date", Note: "Each run counts them again. So of several runs the one with the most of them is drawn.",
 		Noun: "rows", Series: series(g, leaving), Empty: "The rows that failed, were invalid, duplicates or skipped will stand here.",
 	}
+	counted := places(leaving)
 	for i, runs := range g.runs {
 		most := -1
 		for _, r := range runs {
 			sum := 0
-			for _, s := range leaving {
-				sum += outcome(r, s.of)
+			for _, place := range counted {
+				sum += outcome(r, place)
 			}
 			if sum <= most {
 				continue
 			}
 			most = sum
-			for j, s := range leaving {
-				p.Series[j].Values[i] = float64(outcome(r, s.of))
+			for j, place := range counted {
+				p.Series[j].Values[i] = float64(outcome(r, place))
 			}
 		}
 	}
 	return p
 }
 
-// outcome counts the rows of a run with an outcome.
-func outcome(r record, o owlatsync.Outcome) int { return max(r.Of(o), 0) }
+// places are where runs count the outcomes. They are looked up once, and not for each of thousands of runs.
+func places(shades []shade[owlatsync.Outcome]) []int {
+	places := make([]int, len(shades))
+	for j, s := range shades {
+		places[j] = slices.Index(owlatsync.Outcomes, s.of)
+	}
+	return places
+}
+
+// outcome counts the rows of a run with the outcome at the place.
+func outcome(r *record, place int) int { return max(r.Outcomes[place], 0) }
 
 // ending is how a run ended, as it is plotted.
 type ending string

@@ -26,8 +26,8 @@ func (g grid) requests(o Options) (requests, budget chart.Plot) {
 	gone := g.gone()
 	for _, kind := range kinds {
 		s := chart.Series{Name: kind.name, Tone: kind.tone, Values: gone()}
-		for _, r := range g.all {
-			g.spread(s.Values, r, kind.of(r.Requests))
+		for i := range g.all {
+			g.spread(s.Values, &g.all[i], kind.of(g.all[i].Requests))
 		}
 		requests.Series = append(requests.Series, s)
 	}
@@ -58,9 +58,9 @@ func (g grid) past(i int, now time.Time) time.Duration {
 // gone returns what makes values for each slot: 0, or none where no run was under way.
 func (g grid) gone() func() []float64 {
 	under := make([]bool, len(g.runs))
-	for _, r := range g.all {
-		for i := r.first; i < r.after; i++ {
-			under[i] = true
+	for i := range g.all {
+		for slot := g.all[i].first; slot < g.all[i].after; slot++ {
+			under[slot] = true
 		}
 	}
 	return func() []float64 {
@@ -75,7 +75,7 @@ func (g grid) gone() func() []float64 {
 }
 
 // spread adds n requests of a run, as whole numbers, to the slots that it touched by their length. What lies outside the slots is left out.
-func (g grid) spread(values []float64, r record, n int) {
+func (g grid) spread(values []float64, r *record, n int) {
 	if r.after == r.first+1 && !r.from.Before(g.edges[r.first]) && r.to.Before(g.edges[r.after]) {
 		values[r.first] += float64(n)
 		return

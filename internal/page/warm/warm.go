@@ -52,15 +52,15 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// read reads what the overview and the first page of each sync show.
+// read reads what the overview and the pages of each sync show. What the plots of the longest window need, those of the others need, too.
 func read(ctx context.Context, d *api.Deployment) {
 	states, err := d.Service.Syncs(ctx)
 	if err != nil {
 		return
 	}
-	since := figures.Windows[0].Since(d.Ledger.Now().UTC())
+	since := figures.Windows[len(figures.Windows)-1].Since(d.Ledger.Now().UTC())
 	for _, s := range states {
-		if _, err := d.Ledger.Briefs(ctx, s.Sync.Sync.Name, since, 0); err != nil {
+		if _, err := d.Ledger.Briefs(ctx, s.Sync.Sync.Name, since, figures.Most); err != nil {
 			return
 		}
 	}
