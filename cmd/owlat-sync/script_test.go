@@ -304,6 +304,7 @@ var (
 	users   = regexp.MustCompile(`"who":"[^"]+"`)
 	stamps  = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.0-9]*Z?`)
 	ids     = regexp.MustCompile(`\b[a-z0-9]{32}\b`)
+	took    = regexp.MustCompile(`WHEN +TIME( +(?:ok|held|failed rows) )`)
 	columns = regexp.MustCompile(`(?m)^time +TIME((?: +TIME)*)$`)
 )
 
@@ -329,5 +330,6 @@ func (s *story) normal(text, work string) string {
 		return "TIME"
 	})
 	text = columns.ReplaceAllString(text, "time TIME$1")
+	text = took.ReplaceAllString(text, "WHEN     TIME$1")
 	return ids.ReplaceAllString(text, "ID")
 }
