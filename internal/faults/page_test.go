@@ -33,6 +33,7 @@ next run meets none. **After that, one more run sends nothing in any of the case
   [get no mail](consent.md#never-mail).
 - *Round* is one that [looks for people who have left](feedback.md#without-webhooks-polling), when one person has: "round, list" meets the fault as it lists
   the contacts, "round, members" as it reads who was changed. The cells say how many people it found, and whether it broke off; the next round finds whoever it did not.
+  "Round, opt-out" is about somebody who has come into Owlat although [no mail may go to them](consent.md#never-mail).
 - *Met once*: one request of that kind meets the fault, and all is well again. *Met each time*: every such request of the run
   does. *The run after*: a minute later, without the fault.
 - Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "skipped"
@@ -53,7 +54,7 @@ may have changed in the meantime.
 
 A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others: only about requests
 that were on their way, never about those that waited for their turn. The next run
-goes on from what is recorded, and so does the next round (` + "`TestARoundIsKilledAnywhere`" + `) (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every fourth request and every eighth commit, ` + "`make soak`" + ` at all).
+goes on from what is recorded, and so does the next round (` + "`TestKilledInARound`" + `) (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every sixth request and every twelfth commit, ` + "`make soak`" + ` at all).
 
 Exit codes:
 
@@ -63,7 +64,7 @@ Exit codes:
 func page(faults []fault, shown map[string]string) string {
 	var b strings.Builder
 	b.WriteString(introduction)
-	for _, c := range []exitcode.Code{exitcode.OK, exitcode.Error, exitcode.FailedRows, exitcode.Refused} {
+	for _, c := range []exitcode.Code{exitcode.OK, exitcode.Error, exitcode.Usage, exitcode.FailedRows, exitcode.Refused, exitcode.Locked} {
 		fmt.Fprintf(&b, "- %d: %s\n", c, c)
 	}
 	b.WriteString("\n## All at a glance\n\n| fault | a run of 100 rows that all meet it |\n|---|---|\n")

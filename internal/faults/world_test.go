@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -69,7 +70,10 @@ func newWorld(t *testing.T, op operation, v variant) *world {
 		}
 		time.Sleep(time.Hour)
 	}
-	if op.round {
+	switch {
+	case op.comes:
+		w.come()
+	case op.round:
 		if err := w.server.Unsubscribe(subjectAddress, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -77,6 +81,20 @@ func newWorld(t *testing.T, op operation, v variant) *world {
 	}
 	w.rows, w.ready = op.after, true
 	return w
+}
+
+// come lets somebody come into Owlat to whom no mail may go.
+func (w *world) come() {
+	w.t.Helper()
+	l, closeLedger, err := w.openLedger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	err = l.Suppress(w.t.Context(), ledger.Suppression{Email: comerAddress, Reason: ledger.Listed, At: time.Now()})
+	_, added := w.server.AddContact(owlattest.ContactState{Email: comerAddress})
+	if err := errors.Join(err, added, closeLedger()); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // openLedger opens the ledger as a process does.
@@ -129,6 +147,9 @@ func (w *world) run() *result {
 			w.t.Errorf("close the ledger: %v", err)
 		}
 	}()
+	if w.variant != nil && w.variant.locked {
+		defer w.hold()()
+	}
 	options := []owlat.Option{owlat.WithTransport(w)}
 	if w.op.secret {
 		w.server.SetUnsubscribeSecret(linkSecret)
@@ -140,8 +161,11 @@ func (w *world) run() *result {
 	}
 	defer client.CloseIdleConnections()
 	engine := reconcile.New(client, l, reconcile.Options{Departed: func(ctx context.Context, d reconcile.Departure) error {
-		w.found++
-		return l.NoteOptOuts(ctx, d.OptOuts()...)
+		err := l.NoteOptOuts(ctx, d.OptOuts()...)
+		if err == nil || w.variant.commit.made {
+			w.found++
+		}
+		return err
 	}})
 	if w.op.round && w.ready {
 		return w.look(engine, got)
@@ -184,8 +208,27 @@ func (w *world) run() *result {
 	return got
 }
 
+// hold lets another process have the lock of the ledger, until the function that it returns is called.
+func (w *world) hold() (release func()) {
+	l, closeLedger, err := w.openLedger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	lock, err := l.Acquire(w.t.Context(), ledger.Claim{Purpose: `run of sync "users"`, Deployment: baseURL})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.hits++
+	return func() {
+		if err := errors.Join(lock.Release(), closeLedger()); err != nil {
+			w.t.Errorf("the other process: %v", err)
+		}
+	}
+}
+
 // look makes a round in place of a run.
 func (w *world) look(engine *reconcile.Engine, got *result) *result {
+	w.planned = true
 	round, err := engine.Poller().Poll(w.t.Context(), rounds.Options{})
 	got.sent, got.err = w.sent, err
 	if got.outcome = fmt.Sprintf("found %d", round.People); err != nil {
@@ -220,6 +263,9 @@ func (r *result) String() string {
 	return fmt.Sprintf("%s; %d; %s", r.outcome, exit(r), strings.Join(words, ", "))
 }
 
+// owner is how a lock names who has it.
+var owner = regexp.MustCompile(`by process \d+ on \S+`)
+
 // shown is what the program shows of the run to a person.
 func (w *world) shown(r *result) string {
 	var b strings.Builder
@@ -229,7 +275,8 @@ func (w *world) shown(r *result) string {
 	if r.err != nil {
 		fmt.Fprintf(&b, "owlat-sync: sync \"users\": %v\n", r.err)
 	}
-	return strings.ReplaceAll(b.String(), w.path, "owlat-sync.db")
+	said := strings.ReplaceAll(b.String(), w.path, "owlat-sync.db")
+	return owner.ReplaceAllString(said, "by process 4711 on this machine")
 }
 
 // many says how far a run of many rows came.
@@ -275,7 +322,7 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	w.sent = append(w.sent, word)
 	hit := false
-	if v := w.variant; v != nil && v.commit == nil && v.source == nil {
+	if v := w.variant; v != nil && v.commit == nil && v.source == nil && !v.locked {
 		here := method == w.op.method && route == w.op.route
 		hit = (here || w.fault.everything && w.met) && !(w.once && w.hits > 0)
 		w.met = w.met || here
@@ -349,6 +396,12 @@ func (w *world) left() string {
 		}
 	}
 	for _, c := range w.server.Contacts() {
+		if w.op.comes && c.Email == comerAddress {
+			if !c.Unsubscribed {
+				differs = append(differs, "the person is not opted out")
+			}
+			continue
+		}
 		if !here[c.Email] {
 			differs = append(differs, "a contact is there that should not be")
 		}
@@ -360,7 +413,7 @@ func (w *world) left() string {
 	if w.events > 1 {
 		differs = append(differs, fmt.Sprintf("the event was sent %d times", w.events))
 	}
-	if w.op.round && w.found != 1 {
+	if w.op.round && !w.op.comes && w.found != 1 {
 		differs = append(differs, fmt.Sprintf("that the person left was found %d times", w.found))
 	}
 	slices.Sort(differs)

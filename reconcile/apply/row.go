@@ -40,8 +40,9 @@ type row struct {
 	leftAll bool            // the person may have left everything
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
 	unconfirmed string
-	optedOut    bool // Owlat has confirmed that the contact is opted out of everything
-	stranger    bool // no mail may go to the person, and Owlat has no contact of theirs
+	optedOut    bool                     // Owlat has confirmed that the contact is opted out of everything
+	stranger    bool                     // no mail may go to the person, and Owlat has no contact of theirs
+	word        ledger.SuppressionReason // by whose word no mail may go to the person who is opted out
 	result      result
 }
 
@@ -113,6 +114,9 @@ func (r *row) send(ctx context.Context) error {
 		return err
 	}
 	if r.e.ContactID == "" {
+		if err := (never{r}).stays(ctx); err != nil || r.stranger {
+			return err
+		}
 		if err := (creation{r}).create(ctx); err != nil {
 			return err
 		}
@@ -194,7 +198,7 @@ func (r *row) finish(ctx context.Context) error {
 		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
 	case r.stranger:
 		settled(r.e, step.Untold(r.s.Row.Fingerprint))
-		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonNever, category: ledger.CategoryNeverMail}
+		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonOf(r.s.Row), category: ledger.CategoryNeverMail}
 	default:
 		print, err := never{r}.print(ctx)
 		if err != nil {
