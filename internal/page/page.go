@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
@@ -322,11 +320,4 @@ func hintOf(r *access.Refusal) string {
 func straight(text string) string { return telling.Straight(text) }
 
 // sentence makes an error a sentence.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	text = straight(text)
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[size:] + "."
-}
+func sentence(text string) string { return telling.Sentence(text) }

@@ -47,11 +47,16 @@ func noSync(typed words.Typed) *help {
 	}}
 }
 
-// neverRun says how a sync has its first run.
-func neverRun(typed words.Typed, sync string, scheduled bool) *help {
+// neverRun says how a sync has its first run. Presses says that whoever looks may press the buttons of its page.
+func neverRun(typed words.Typed, sync string, scheduled, presses bool) *help {
+	who := "Let an operator press"
+	if presses {
+		who = "Press"
+	}
 	h := &help{Title: "How it begins", Steps: []helpStep{
-		{Do: "See what the first run would do. Nothing is sent, and nothing is written:", Command: typed.Command("plan", straight(sync))},
-		{Do: "Let it run. A first run shows its numbers, and asks before it sends:", Command: typed.Command("run", straight(sync))},
+		{Do: who + " “Plan now” above, to see what the first run would do. Nothing is sent until somebody approves it. At the command line:", Command: typed.Command("plan", straight(sync))},
+		{Do: who + " “Run now” above, to let it run. Unless the configuration says otherwise, a first run is held with its numbers until somebody approves it. At the command line:",
+			Command: typed.Command("run", straight(sync))},
 	}}
 	if !scheduled {
 		h.Steps = append(h.Steps, helpStep{Do: "So that it runs by itself from then on, give it a schedule in the configuration, and let the service read that again:", Lines: "    schedule: every 15m", Command: serviceReads})

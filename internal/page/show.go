@@ -64,6 +64,27 @@ type view struct {
 // Says returns a text of the program, with its commands as they are typed here.
 func (v view) Says(text string) string { return straight(v.Typed.Complete(text)) }
 
+// needsView is what needs a person, each with the name of its sync if there are several.
+type needsView struct {
+	view
+	Needs []need
+	Named bool
+}
+
+// NeedsOf returns what needs a person as it is shown.
+func (v view) NeedsOf(all []need, named bool) needsView { return needsView{v, all, named} }
+
+// countView is a number, and where what it counts is listed; empty: nowhere.
+type countView struct{ Text, Address string }
+
+// Count returns a number that leads to an address below those of the deployment, if it counts anything.
+func (v view) Count(n int, address string) countView {
+	if n == 0 {
+		return countView{Text: number(n)}
+	}
+	return countView{number(n), v.Base + address}
+}
+
 // Command returns a command as it is typed here.
 func (v view) Command(command string) string { return v.Typed.Command(command, "") }
 

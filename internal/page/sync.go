@@ -11,14 +11,18 @@ import (
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/fed"
 	"owlatsync/internal/page/figures"
+	"owlatsync/internal/page/glance"
+	"owlatsync/internal/standing"
 	"owlatsync/ledger"
 )
 
 // syncPage is one sync: how it stands, its history and its runs.
 type syncPage struct {
-	Sync     syncView
+	Sync     glance.Sync
 	LastGood time.Time // zero: there was none
 	Needs    []need
 	Windows  []link // how far the plots can look back
@@ -26,6 +30,7 @@ type syncPage struct {
 	Cut      int // how many runs the plots are of, where there are more; 0: of all
 	Runs     []runView
 	Begin    *help // how it has its first run; nil: it has had one
+	Waits    bool  // a held run waits for approval
 	Operator bool
 	Settings []setting // of the configuration; empty: the viewer may not see them
 }
@@ -39,13 +44,14 @@ type runView struct {
 	Started              time.Time
 	Took                 string // empty: it has not ended
 	Changed, Failed, Bad int
+	Approves             int64 // the held run whose plan it applies; 0: its own
 }
 
 // setting is a key of the configuration with its value.
 type setting struct{ Key, Value string }
 
-// listedRuns is how many runs are listed.
-const listedRuns = 30
+// listedRuns is how many runs are looked at, and shownRuns how many of them the page of a sync lists.
+const listedRuns, shownRuns = 30, 10
 
 func showSync(c *call) error {
 	state, err := c.named(c.r.PathValue("name"))
@@ -66,7 +72,8 @@ func showSync(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := syncPage{Sync: newSyncView(c.base, state), LastGood: state.LastGood, Needs: needsOf(c.typed(), state), Operator: c.who.May(config.Operator)}
+	v := syncPage{Sync: c.glanceOf(state), LastGood: state.LastGood, Needs: glance.Needs(c.typed(), state), Operator: c.who.May(config.Operator)}
+	v.Waits = state.State == api.Held || state.Waits != 0
 	for _, w := range figures.Windows {
 		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
 	}
@@ -77,11 +84,14 @@ func showSync(c *call) error {
 	for _, p := range figures.Of(briefs, figures.Options{Window: window, Now: now, PerSecond: budget.Limit}).All() {
 		v.Plots = append(v.Plots, p.HTML())
 	}
-	for _, r := range runs {
+	for _, r := range runs[:min(shownRuns, len(runs))] {
+		if r, err = standing.Now(c.r.Context(), c.d.Ledger, r); err != nil {
+			return err
+		}
 		v.Runs = append(v.Runs, newRunView(c, r))
 	}
 	if len(runs) == 0 {
-		v.Begin = neverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "")
+		v.Begin = neverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "", v.Operator)
 	}
 	if c.who.May(config.Operator) {
 		v.Settings = settingsOf(&state.Sync.Sync)
@@ -91,7 +101,7 @@ func showSync(c *call) error {
 }
 
 func newRunView(c *call, r ledger.Run) runView {
-	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: r.Status, Message: c.typed().Complete(r.Message), Started: r.Started}
+	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: glance.Status(r, c.goesOn), Message: c.typed().Complete(r.Message), Started: r.Started, Approves: r.Approves}
 	if !r.Finished.IsZero() {
 		v.Took = r.Finished.Sub(r.Started).Round(100 * time.Millisecond).String()
 	}
@@ -131,11 +141,12 @@ func settingsOf(s *config.Sync) []setting {
 	}
 	add("fields.fullName", s.Fields.FullName)
 	for _, t := range s.Topics {
-		when := "every row"
-		if t.When != "" {
-			when = "when " + t.When
+		named := fed.Of(s, t.ID, nil)
+		if named.Name == "" {
+			add("topic "+t.ID, named.Rows)
+		} else {
+			add("topic “"+named.Name+"”", named.Rows+", id "+t.ID)
 		}
-		add("topic "+t.ID, when)
 	}
 	add("on_missing", string(s.OnMissing))
 	add("on_remote_delete", string(s.OnRemoteDelete))

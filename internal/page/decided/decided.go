@@ -1,0 +1,68 @@
+// Package decided finds out who decided about the plan of a held run, and when.
+//
+// The idea to know: the record of a run does not say it, the audit does. Its lines come in the order of time, so that a line of long ago is found without reading those since.
+package decided
+
+import (
+	"context"
+	"sort"
+	"time"
+
+	"owlatsync/ledger"
+)
+
+// Audit is the part of an audit that is read. See ledger.Audit.
+type Audit interface {
+	AuditLines(ctx context.Context, before int64, limit int) ([]ledger.AuditLine, error)
+}
+
+// How many lines are read at once and looked at, and how far the clocks of those who write a ledger may be apart.
+const (
+	readAtOnce = 100
+	mostRead   = 1000
+	apart      = time.Minute
+)
+
+// By returns the latest line of the audit that says that the deed was done with a run between two times, nil if none is found.
+func By(ctx context.Context, audit Audit, deed ledger.Deed, run int64, from, to time.Time) (*ledger.AuditLine, error) {
+	before, err := start(ctx, audit, to.Add(apart))
+	if err != nil {
+		return nil, err
+	}
+	for read := 0; read < mostRead; read += readAtOnce {
+		lines, err := audit.AuditLines(ctx, before, readAtOnce)
+		if err != nil {
+			return nil, err
+		}
+		for i, l := range lines {
+			switch {
+			case l.At.Before(from.Add(-apart)):
+				return nil, nil
+			case l.What == deed && l.Run == run:
+				return &lines[i], nil
+			}
+			before = l.Number
+		}
+		if len(lines) < readAtOnce {
+			break
+		}
+	}
+	return nil, nil
+}
+
+// start returns a number of a line, below which few lines are later than the time; 0: none of all is.
+func start(ctx context.Context, audit Audit, to time.Time) (before int64, err error) {
+	later := func(before int64) bool { // whether the latest line below is
+		if err != nil {
+			return true
+		}
+		var lines []ledger.AuditLine
+		lines, err = audit.AuditLines(ctx, before, 1)
+		return len(lines) > 0 && lines[0].At.After(to)
+	}
+	newest, err := audit.AuditLines(ctx, 0, 1)
+	if err != nil || len(newest) == 0 || !newest[0].At.After(to) {
+		return 0, err
+	}
+	return int64(sort.Search(int(newest[0].Number), func(n int) bool { return later(int64(n) + 1) })) + 1, err
+}
