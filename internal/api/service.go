@@ -40,6 +40,8 @@ type SyncState struct {
 	Next time.Time
 	// Waits is the held run for whose approval the schedule waits; 0: it waits for none. Next is then when the sync is due all the same; zero: not before.
 	Waits int64
+	// Approved has the held runs whose plans are being applied, or will be.
+	Approved []int64
 	// LastGood is when its last good run ended; zero: there was none.
 	LastGood time.Time
 }

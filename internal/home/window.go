@@ -48,7 +48,7 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 			}
 		}
 		v := byName[sync.Name]
-		st := api.SyncState{Sync: of, LastGood: v.LastGood}
+		st := api.SyncState{Sync: of, LastGood: v.LastGood, Approved: waits.Approves}
 		st.Next, st.Waits = nextOf(sync, line.Next(sync.Name), of.Held, waits.Approves)
 		st.State, st.Why = stateOf(of, v, waits, signs.At)
 		all = append(all, st)

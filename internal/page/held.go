@@ -4,9 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"time"
 
-	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/decided"
 	"owlatsync/internal/page/rowlist"
@@ -30,18 +28,10 @@ func (c ofRun) fillHeld(r *ledger.Run, v *runPage) (err error) {
 		if v.Later, err = c.applying(r); err != nil {
 			return err
 		}
-		if v.Later != nil {
-			v.Says = ""
-		} else {
-			if v.Held, err = c.held(r); err != nil {
-				return err
-			}
-			if v.Held.Refused == "" {
-				v.May = append(v.May, link{Text: "Approve…", Address: v.Run.Address + "/approve", Here: true})
-			}
-			v.May = append(v.May, link{Text: "Dismiss…", Address: v.Run.Address + "/dismiss"})
-			return nil
+		if v.Later == nil {
+			return c.fillOpen(r, v)
 		}
+		v.Says = "" // it waits for nobody
 	case ledger.StatusDismissed:
 		deed = ledger.DeedDismiss
 	default:
@@ -51,6 +41,18 @@ func (c ofRun) fillHeld(r *ledger.Run, v *runPage) (err error) {
 	}
 	v.Decided, err = c.decided(deed, r, v.Later)
 	return err
+}
+
+// fillOpen adds what somebody needs to decide about a plan.
+func (c ofRun) fillOpen(r *ledger.Run, v *runPage) (err error) {
+	if v.Held, err = c.held(r); err != nil {
+		return err
+	}
+	if v.Held.Refused == "" {
+		v.May = append(v.May, link{Text: "Approve…", Address: v.Run.Address + "/approve", Here: true})
+	}
+	v.May = append(v.May, link{Text: "Dismiss…", Address: v.Run.Address + "/dismiss"})
+	return nil
 }
 
 // How many later runs are looked at for the one that took the place of another: mostly it is the first.
@@ -91,45 +93,24 @@ func (c ofRun) applying(held *ledger.Run) (*laterView, error) {
 }
 
 func (c ofRun) newLaterView(r *ledger.Run) *laterView {
-	return &laterView{r.ID, c.address(r.ID), !r.Finished.IsZero(), r.Started, r.Finished}
-}
-
-// decidedView is who decided about a plan.
-type decidedView struct {
-	Deed string    // what they did with it
-	Who  string    // empty: it is not for the viewer, or not known any more
-	How  string    // empty: on the page
-	At   time.Time // zero: it is not known any more
+	return &laterView{r.ID, c.address(r.ID), r.Finished}
 }
 
 // decided returns who did it with the plan of a run that is or was held. Later is the run that applies it, nil if none does.
-func (c ofRun) decided(deed ledger.Deed, r *ledger.Run, later *laterView) (*decidedView, error) {
-	v := &decidedView{Deed: map[ledger.Deed]string{ledger.DeedApprove: "approved", ledger.DeedDismiss: "dismissed"}[deed]}
+func (c ofRun) decided(deed ledger.Deed, r *ledger.Run, later *laterView) (*decided.Decision, error) {
 	until := c.d.Ledger.Now()
-	switch {
-	case later == nil || later.began.IsZero():
-	case !later.ended.IsZero():
+	if later != nil && !later.ended.IsZero() {
 		until = later.ended // a command notes it once its run has begun
 	}
-	line, err := decided.By(c.r.Context(), c.d.Ledger, deed, r.ID, r.Finished, until)
-	if err != nil || line == nil {
-		return v, err
-	}
-	v.At, v.How = line.At, map[ledger.Way]string{ledger.ByCommand: "at the command line", ledger.ByAPI: "through the API"}[line.Way]
-	if v.Who = line.Who; !c.who.May(config.Operator) {
-		v.Who = ""
-	} else if v.Who == ledger.WhoMachine {
-		v.Who = "somebody on this machine"
-	}
-	return v, nil
+	return decided.Of(c.r.Context(), c.d.Ledger, decided.Asked{Deed: deed, Run: r.ID, From: r.Finished, To: until, Named: c.who.May(config.Operator)})
 }
 
 // approvedView is the held run whose plan another one applies.
 type approvedView struct {
 	Run     int64
 	Address string
-	Plan    *planView // nil: it is not known any more
-	Decided *decidedView
+	Plan    *telling.Sums // nil: it is not known any more
+	Decided *decided.Decision
 }
 
 // approved returns the run whose plan a run applies, nil if it is its own.
@@ -139,7 +120,7 @@ func (c ofRun) approved(r *ledger.Run) (*approvedView, error) {
 	case r.Approves != 0:
 		one, err := c.d.Ledger.Run(c.r.Context(), r.Approves)
 		if errors.Is(err, ledger.ErrNoRun) {
-			return &approvedView{Run: r.Approves, Address: c.address(r.Approves), Decided: &decidedView{Deed: "approved"}}, nil
+			return &approvedView{Run: r.Approves, Address: c.address(r.Approves), Decided: &decided.Decision{Deed: decided.Word(ledger.DeedApprove)}}, nil
 		}
 		if held = one; err != nil {
 			return nil, err
@@ -157,10 +138,7 @@ func (c ofRun) approved(r *ledger.Run) (*approvedView, error) {
 	default:
 		return nil, nil
 	}
-	v := &approvedView{Run: held.ID, Address: c.address(held.ID)}
-	if p, ok := c.newPlanView(held); ok {
-		v.Plan = &p
-	}
+	v := &approvedView{Run: held.ID, Address: c.address(held.ID), Plan: c.planOf(held)}
 	var err error
 	v.Decided, err = c.decided(ledger.DeedApprove, held, c.newLaterView(r))
 	return v, err
@@ -172,23 +150,6 @@ type heldView struct {
 	Samples []telling.Sample
 	List    string // where every change of the plan is listed; empty: nowhere
 }
-
-// sumsView is a plan in sums beside those of earlier runs.
-type sumsView struct {
-	Plan    planView
-	Earlier []planView // newest first
-}
-
-// planView is a plan in sums.
-type planView struct {
-	Run                                                        int64
-	Address                                                    string
-	At                                                         time.Time
-	Rows, Creates, Updates, Removals, TopicAdds, Bad, Requests int
-}
-
-// Alone returns the sums of the plan beside no others.
-func (v planView) Alone() sumsView { return sumsView{Plan: v} }
 
 // How many earlier runs a held plan stands beside, and how many records are looked at for them.
 const plansBeside, plansLookedAt = 10, 40
@@ -206,28 +167,20 @@ func (c ofRun) held(r *ledger.Run) (v *heldView, err error) {
 }
 
 // sums returns the plan of a run beside those of earlier ones, nil if it made none.
-func (c ofRun) sums(r *ledger.Run) (*sumsView, error) {
-	plan, ok := c.newPlanView(r)
-	if !ok {
+func (c ofRun) sums(r *ledger.Run) (*telling.Beside, error) {
+	plan := c.planOf(r)
+	if plan == nil {
 		return nil, nil
 	}
-	v := &sumsView{Plan: plan}
+	v := &telling.Beside{Plan: *plan}
 	runs, err := c.d.Ledger.RunsBefore(c.r.Context(), r.Sync, r.ID, plansLookedAt)
 	for i := range runs {
-		if p, ok := c.newPlanView(&runs[i]); ok && len(v.Earlier) < plansBeside {
-			v.Earlier = append(v.Earlier, p)
+		if p := c.planOf(&runs[i]); p != nil && len(v.Earlier) < plansBeside {
+			v.Earlier = append(v.Earlier, *p)
 		}
 	}
 	return v, err
 }
 
-// newPlanView returns the plan of a run in sums; ok is false if it made none.
-func (c ofRun) newPlanView(r *ledger.Run) (v planView, ok bool) {
-	s := r.Summary
-	if v = (planView{Run: r.ID, Address: c.address(r.ID), At: r.Started}); s == nil {
-		return v, false
-	}
-	v.Rows, v.Creates, v.Updates, v.Removals, v.TopicAdds = s.Rows, s.Creates, s.Updates, s.Removals, s.TopicAdds
-	v.Bad, v.Requests = s.Outcomes[owlatsync.Invalid]+s.Outcomes[owlatsync.Duplicate], s.Requests
-	return v, true
-}
+// planOf returns the plan of a run in sums, nil if it made none.
+func (c ofRun) planOf(r *ledger.Run) *telling.Sums { return telling.SumsOf(r, c.address(r.ID)) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"owlatsync/internal/api"
+	"owlatsync/internal/page/begin"
 	"owlatsync/internal/page/glance"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
@@ -18,7 +19,7 @@ type overviewView struct {
 	Needs    []need // what needs a person
 	Syncs    []glance.Sync
 	Nodes    *nodesView     // nil: there is one process alone, or they are not for the viewer
-	Begin    *help          // how to begin; nil: there are syncs
+	Begin    *begin.Help    // how to begin; nil: there are syncs
 	Budget   *glance.Budget // nil: nothing of it is known
 	Round    *ledger.Round  // nil: nobody is looked for who has left
 }
@@ -53,7 +54,7 @@ func showOverview(c *call) error {
 	v.Needs = append(v.Needs, given...)
 	v.Nodes = nodesFor(c)
 	if len(states) == 0 {
-		v.Begin = noSync(c.typed())
+		v.Begin = begin.NoSync(c.typed())
 	}
 	title := "Overview"
 	if c.d.Name != "" {

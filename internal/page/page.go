@@ -16,6 +16,7 @@ import (
 	"owlatsync/internal/api"
 	"owlatsync/internal/cluster/roll"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/begin"
 	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/page/warm"
@@ -246,7 +247,8 @@ func (c *call) noneReached() error {
 	if len(c.parts.Directory.Names()) > 0 {
 		return noDeployment()
 	}
-	return showNoDeployment(c)
+	c.show(http.StatusOK, "setup", "Set up", begin.NoDeployment(c.typed()))
+	return nil
 }
 
 func noDeployment() error {

@@ -10,6 +10,7 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/decided"
 	"owlatsync/internal/page/rowlist"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/standing"
@@ -19,8 +20,8 @@ import (
 // runRoutes are the addresses of runs, and of what is done with them.
 var runRoutes = []route{
 	{method: http.MethodGet, path: "/syncs/{name}/runs", role: config.Viewer, of: showRuns},
-	{method: http.MethodPost, path: "/syncs/{name}/run", role: config.Operator, of: func(c *call) error { return begin(c, false) }},
-	{method: http.MethodPost, path: "/syncs/{name}/plan", role: config.Operator, of: func(c *call) error { return begin(c, true) }},
+	{method: http.MethodPost, path: "/syncs/{name}/run", role: config.Operator, of: func(c *call) error { return ask(c, false) }},
+	{method: http.MethodPost, path: "/syncs/{name}/plan", role: config.Operator, of: func(c *call) error { return ask(c, true) }},
 	{method: http.MethodGet, path: "/runs/{id}", role: config.Viewer, of: showRun},
 	{method: http.MethodGet, path: "/runs/{id}/live", role: config.Viewer, of: follow},
 	{method: http.MethodGet, path: "/runs/{id}/decisions.csv", role: config.Viewer, of: downloadDecisions},
@@ -117,12 +118,12 @@ type runPage struct {
 	Outcomes    []telling.Fact
 	Unsendable  *unsendableView // nil: every row that it read could be sent
 	Guards      []owlatsync.Hit
-	Sums        *sumsView     // its plan, if that waits for somebody or did; nil: it did not
-	Held        *heldView     // nil: it is not held
-	Later       *laterView    // nil: no other run took its place, or is to apply its plan
-	Decided     *decidedView  // nil: nobody decided about its plan
-	Approved    *approvedView // whose plan it applies; nil: its own
-	Live        *liveView     // nil: it has ended
+	Sums        *telling.Beside   // its plan, if that waits for somebody or did; nil: it did not
+	Held        *heldView         // nil: it is not held
+	Later       *laterView        // nil: no other run took its place, or is to apply its plan
+	Decided     *decided.Decision // nil: nobody decided about its plan
+	Approved    *approvedView     // whose plan it applies; nil: its own
+	Live        *liveView         // nil: it has ended
 	Operator    bool
 	May         []link // what the viewer may do with it
 	Decisions   rowlist.Decisions
@@ -133,9 +134,7 @@ type runPage struct {
 type laterView struct {
 	Run     int64 // 0: it is not known any more
 	Address string
-	Ended   bool
-	began   time.Time // when it began, and ended if it has
-	ended   time.Time
+	ended   time.Time // zero: it has not
 }
 
 // unsendableView is the rows that a run read and could not send. The ledger has their number alone.

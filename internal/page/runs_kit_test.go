@@ -144,6 +144,11 @@ func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 	w.t.Helper()
 	report := owlatsync.NewReport(nasty, "")
 	report.Rows, report.Outcomes[owlatsync.Created], report.Outcomes[owlatsync.Invalid], report.Requests = 12345, 1234, 17, owlatsync.RequestCounts{Total: 4321, Writes: 4000, RateLimited: 7}
+	for _, l := range lines {
+		if l.Event == string(owlatsync.Failed) {
+			report.Outcomes[owlatsync.Failed]++
+		}
+	}
 	sum := &owlatsync.Summary{Rows: 12345, Creates: 1111, Removals: 222, TopicAdds: 333, Requests: 4444, Outcomes: map[owlatsync.Outcome]int{owlatsync.Created: 1111, owlatsync.Updated: 55},
 		Memberships: owlatsync.MembershipCounts{Added: 333, Removed: 222}, Events: 2}
 	err := w.under(func(k ledger.Lock) (err error) {

@@ -129,6 +129,23 @@ func TestARunAfterwards(t *testing.T) {
 	}
 }
 
+// TestFiltersOfALargeRun: what stands behind the lines that are looked at is offered, and what the report rules out is not.
+func TestFiltersOfALargeRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	k := newWorks(t, w)
+	lines := make([]ledger.Record, 1100)
+	for i := range lines {
+		lines[i] = line(fmt.Sprint("many", i), "updated", "firstName", "")
+	}
+	b := w.browser()
+	some := k.ended(ledger.StatusFailedRows, append(lines, line("4711", "failed", nasty, ledger.CategoryTaken))...)
+	has(t, "with a row that failed", b.get(fmt.Sprintf("/runs/%d", some)), `<option value="updated">`, `<option value="failed">`, `<option value="created">`, `<option value="merged">`, `!<option value="adopted">`,
+		`<option value="taken">`, `!<option value="network">`)
+	none := k.ended(ledger.StatusOK, lines...)
+	has(t, "without", b.get(fmt.Sprintf("/runs/%d", none)), `<option value="updated">`, `!<option value="failed">`, "!Why it fails now")
+}
+
 func TestTheRunsOfASync(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -1,19 +1,17 @@
 package page
 
 import (
-	"cmp"
 	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"owlatsync"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
-	"owlatsync/internal/page/fed"
+	"owlatsync/internal/page/begin"
 	"owlatsync/internal/page/figures"
 	"owlatsync/internal/page/glance"
 	"owlatsync/internal/standing"
@@ -29,10 +27,10 @@ type syncPage struct {
 	Plots    []template.HTML
 	Cut      int // how many runs the plots are of, where there are more; 0: of all
 	Runs     []runView
-	Begin    *help // how it has its first run; nil: it has had one
-	Waits    bool  // a held run waits for approval
+	Begin    *begin.Help // how it has its first run; nil: it has had one
+	Waits    bool        // a held run waits for approval
 	Operator bool
-	Settings []setting // of the configuration; empty: the viewer may not see them
+	Settings []glance.Setting // of the configuration; empty: the viewer may not see them
 }
 
 // runView is a run in a list.
@@ -46,9 +44,6 @@ type runView struct {
 	Changed, Failed, Bad int
 	Approves             int64 // the held run whose plan it applies; 0: its own
 }
-
-// setting is a key of the configuration with its value.
-type setting struct{ Key, Value string }
 
 // listedRuns is how many runs are looked at, and shownRuns how many of them the page of a sync lists.
 const listedRuns, shownRuns = 30, 10
@@ -91,10 +86,10 @@ func showSync(c *call) error {
 		v.Runs = append(v.Runs, newRunView(c, r))
 	}
 	if len(runs) == 0 {
-		v.Begin = neverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "", v.Operator)
+		v.Begin = begin.NeverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "", v.Operator)
 	}
 	if c.who.May(config.Operator) {
-		v.Settings = settingsOf(&state.Sync.Sync)
+		v.Settings = glance.Settings(&state.Sync.Sync)
 	}
 	c.show(http.StatusOK, "sync", name, v)
 	return nil
@@ -117,39 +112,4 @@ func changed(r ledger.Run) (n int) {
 		n += r.Report.Outcomes[o]
 	}
 	return n
-}
-
-// settingsOf returns what the configuration says of a sync, without anything that may be secret.
-func settingsOf(s *config.Sync) []setting {
-	all := []setting{{"source", string(s.Target.Kind())}}
-	add := func(key, value string) {
-		if value != "" {
-			all = append(all, setting{key, value})
-		}
-	}
-	add("query", s.Query)
-	add("collection", s.Collection)
-	add("cursor", s.Cursor.Column)
-	add("listen", s.Listen)
-	if s.Poll > 0 {
-		add("poll", s.Poll.String())
-	}
-	add("key", strings.Join(s.Key, ", "))
-	add("fields.email", s.Fields.Email)
-	for _, f := range owlatsync.ContactFields {
-		add("fields."+f.Name(), cmp.Or(s.Fields.Others[f], s.Fields.Shapes.Fields[f].Value))
-	}
-	add("fields.fullName", s.Fields.FullName)
-	for _, t := range s.Topics {
-		named := fed.Of(s, t.ID, nil)
-		if named.Name == "" {
-			add("topic "+t.ID, named.Rows)
-		} else {
-			add("topic “"+named.Name+"”", named.Rows+", id "+t.ID)
-		}
-	}
-	add("on_missing", string(s.OnMissing))
-	add("on_remote_delete", string(s.OnRemoteDelete))
-	add("schedule", s.Schedule.Text)
-	return all
 }

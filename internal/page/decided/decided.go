@@ -11,6 +11,45 @@ import (
 	"owlatsync/ledger"
 )
 
+// Decision is who decided about a plan, for whoever looks.
+type Decision struct {
+	Deed string    // what they did with it
+	Who  string    // empty: it is not for the viewer, or not known any more
+	How  string    // empty: on the page
+	At   time.Time // zero: it is not known any more
+}
+
+// Asked says which decision is asked for: what was done with a run between two times. Named says that the viewer may see who did it.
+type Asked struct {
+	Deed     ledger.Deed
+	Run      int64
+	From, To time.Time
+	Named    bool
+}
+
+// Word says what was done with a plan.
+func Word(deed ledger.Deed) string {
+	return map[ledger.Deed]string{ledger.DeedApprove: "approved", ledger.DeedDismiss: "dismissed"}[deed]
+}
+
+// Of returns a decision, as far as the audit has it.
+func Of(ctx context.Context, audit Audit, asked Asked) (*Decision, error) {
+	v := &Decision{Deed: Word(asked.Deed)}
+	line, err := By(ctx, audit, asked.Deed, asked.Run, asked.From, asked.To)
+	if err != nil || line == nil {
+		return v, err
+	}
+	v.At, v.How = line.At, map[ledger.Way]string{ledger.ByCommand: "at the command line", ledger.ByAPI: "through the API"}[line.Way]
+	switch {
+	case !asked.Named:
+	case line.Who == ledger.WhoMachine:
+		v.Who = "somebody on this machine"
+	default:
+		v.Who = line.Who
+	}
+	return v, nil
+}
+
 // Audit is the part of an audit that is read. See ledger.Audit.
 type Audit interface {
 	AuditLines(ctx context.Context, before int64, limit int) ([]ledger.AuditLine, error)

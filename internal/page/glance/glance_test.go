@@ -36,6 +36,8 @@ func TestWhatNeedsAPerson(t *testing.T) {
 	t.Parallel()
 	held := stands(0, 0, 0)
 	held.Held = []standing.HeldRun{{Run: ledger.Run{ID: 6, Message: "held by a guard"}}, {Run: ledger.Run{ID: 5}, Refused: errors.New("too old")}}
+	approved := held
+	approved.Approved = []int64{5, 6}
 	for name, c := range map[string]struct {
 		of   api.SyncState
 		want []string
@@ -46,6 +48,7 @@ func TestWhatNeedsAPerson(t *testing.T) {
 		"one given up":   {stands(1, 1, 0), []string{"1 row fails. It failed so often that it is not tried again until it changes. See why, and set it right or try it once more. /failures failures"}},
 		"some given up":  {stands(20, 12, 0), []string{"20 rows fail. 12 of them have failed so often that no run tries again. See why, and set the rows right or try them once more. /failures failures"}},
 		"cannot be sent": {stands(0, 0, 10), []string{"10 rows cannot be sent. See which, and correct them in the source. The next run takes them up. /failures failures --kind invalid,duplicate"}},
+		"approved":       {approved, nil},
 		"held": {held, []string{
 			"Run 6 is held by a guard. Look at its plan. Approve it if that is what you want, or dismiss it. /runs/6 approve 6 or dismiss 6",
 			"Run 5 is . It can no longer be approved (too old). Dismiss it, or press “Run now” on the page of the sync for a new plan. /runs/5 dismiss 5",

@@ -2,6 +2,7 @@ package glance
 
 import (
 	"fmt"
+	"slices"
 
 	"owlatsync/internal/api"
 	"owlatsync/internal/page/telling"
@@ -21,6 +22,9 @@ func Needs(typed words.Typed, s api.SyncState) (all []Need) {
 	name := s.Sync.Sync.Name
 	command := func(command string) string { return typed.Command(command, "") }
 	for _, r := range s.Held {
+		if slices.Contains(s.Approved, r.ID) {
+			continue // somebody has decided
+		}
 		n := Need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, telling.Straight(r.Message)), Do: "Look at its plan. Approve it if that is what you want, or dismiss it.",
 			Page: fmt.Sprintf("/runs/%d", r.ID), Link: fmt.Sprintf("Look at run %d", r.ID), Command: command(fmt.Sprintf("approve %d", r.ID)), Or: command(fmt.Sprintf("dismiss %d", r.ID))}
 		if r.Mode == ledger.ModeReview {

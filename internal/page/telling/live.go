@@ -30,7 +30,7 @@ const (
 // Snapshot is how far a run is, in words for people: it is made once for all who look. It names no person.
 type Snapshot struct {
 	Status ledger.Status `json:"status"`
-	Stage  string        `json:"stage"` // what the run does, in words
+	Stage  string        `json:"stage"`    // what the run does, in words
 	Rows   string        `json:"rows"`     // read so far
 	Sent   string        `json:"requests"` // so far, of how many
 	Rate   string        `json:"rate"`     // a second
