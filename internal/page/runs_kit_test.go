@@ -164,6 +164,7 @@ func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 		}
 		run := ledger.Run{ID: id, Mode: ledger.ModeRun, Started: at, Finished: at.Add(3 * time.Second), Status: status, Report: report, Summary: sum}
 		if status == ledger.StatusHeld {
+			report.Outcomes[owlatsync.Skipped] = 213
 			run.PlanForm, run.Message, run.Guards = step.Form, nasty, []owlatsync.Hit{{Guard: owlatsync.GuardRemovals, Reason: nasty}}
 			if err := k.KeepPlan(w.t.Context(), id, heldPlan()); err != nil {
 				return err

@@ -60,6 +60,9 @@ func TestARunAfterwards(t *testing.T) {
 	has(t, "topics and rows", b.get(at), `<bdi title="k57offers">Offers</bdi> <span class="why">(<bdi>every row</bdi>)`, `<th role="rowheader" scope="row"><a href="/people/`)
 	has(t, "its numbers", b.get(at), fmt.Sprintf(`<a href="%s?what=created#decisions">1,234</a>`, at), `<a href="#unsendable">17</a>`, `<div id="unsendable">`, `data-to="second"`)
 	has(t, "a viewer's rows", viewer.get(at), "!/people/")
+	if got := b.get(at); len(got.body) > 100<<10 {
+		t.Errorf("the run has %d bytes", len(got.body))
+	}
 	has(t, "what was created", b.get(at+"?what=created"), ">4711<", "!news", "!many1")
 	has(t, "one row", b.get(at+"?key=4711"), ">4711<", "news", "!many1")
 	has(t, "what was taken", b.get(at+"?category=taken"), "alert(1)", "!timed out", "!many1")
@@ -157,6 +160,9 @@ func TestTheRunsOfASync(t *testing.T) {
 	path := "/syncs/" + url.PathEscape(nasty)
 	has(t, "a sync", b.get(path), `href="/runs/105"`, "All runs", "Run now", "Plan now")
 	has(t, "its runs", b.get(path+"/runs"), `href="/runs/105"`, `href="/runs/6"`, `!href="/runs/5"`, "?before=6")
+	if got := b.get(path + "/runs"); len(got.body) > 100<<10 {
+		t.Errorf("the list has %d bytes", len(got.body))
+	}
 	has(t, "older ones", b.get(path+"/runs?before=6"), `href="/runs/5"`, `href="/runs/1"`, `!href="/runs/6"`, "The newest runs")
 	has(t, "none", b.get("/syncs/leads/runs?before=-3"), "There are no runs here")
 	if got := b.get("/syncs/nobody/runs"); got.status != http.StatusNotFound {
@@ -177,7 +183,7 @@ func TestAHeldRun(t *testing.T) {
 	viewer.signIn("wall", password)
 	at := func(id int64, order string) string { return fmt.Sprintf("/runs/%d%s", id, order) }
 	has(t, "the overview", b.get("/"), fmt.Sprintf(`href="/runs/%d"`, first))
-	has(t, "a held run", b.get(at(second, "")), "Why it is held", "removals", `<a href="/runs/3/plan">55</a>`, "waiting for approval", "!left alone on purpose", `class="button strong" href="/runs/3/approve"`, `class="button" href="/runs/3/dismiss"`, "1,111", "4,444", `href="/runs/1"`, "Contacts that would be created", "ada@example.com", "signed up", "Approve", "Dismiss", "!Cancel")
+	has(t, "a held run", b.get(at(second, "")), "Why it is held", "removals", `<a href="/runs/3/plan">213</a>`, "waiting for approval", "!left alone on purpose", `class="button strong" href="/runs/3/approve"`, `class="button" href="/runs/3/dismiss"`, "1,111", "4,444", `href="/runs/1"`, "Contacts that would be created", "ada@example.com", "signed up", "Approve", "Dismiss", "!Cancel")
 	has(t, "a viewer", viewer.get(at(second, "")), "1,111", "4711", "!ada@example.com", "!Approve", "!Dismiss", "create a contact, set firstName", "Every change of the plan")
 	plan := at(second, "/plan")
 	has(t, "its plan", b.get(plan), ">1<", "one@example.com", "take off topic news (when newsletter)", "many98<", "!many99<", "More rows", "/people/", "!From the beginning")
@@ -294,7 +300,7 @@ func TestOrdersOnASync(t *testing.T) {
 	b.signIn("ada", password)
 	viewer.signIn("wall", password)
 	path := "/syncs/" + url.PathEscape(nasty)
-	has(t, "a viewer", viewer.get(path), "!Run now", "!Plan now")
+	has(t, "a viewer", viewer.get(path), "!>Run now<", "!>Plan now<", "Let an operator press")
 	if got := viewer.send(path, path+"/run"); got.status != http.StatusForbidden {
 		t.Errorf("a viewer may run: %d", got.status)
 	}

@@ -77,7 +77,7 @@ func By(ctx context.Context, audit Audit, deed ledger.Deed, run int64, from, to 
 			switch {
 			case l.At.Before(from.Add(-apart)):
 				return nil, nil
-			case l.What == deed && l.Run == run:
+			case l.What == deed && l.Run == run && !l.At.After(to.Add(apart)):
 				return &lines[i], nil
 			}
 			before = l.Number

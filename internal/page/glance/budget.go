@@ -2,8 +2,6 @@ package glance
 
 import (
 	"math"
-	"strconv"
-	"strings"
 
 	"owlatsync/internal/api"
 	"owlatsync/internal/page/telling"
@@ -33,18 +31,18 @@ func BudgetOf(b api.Budget, here bool) *Budget {
 	case b.Limit >= boundless:
 		v.Limit = "no limit"
 	case b.Limit > 0:
-		v.Limit = rate(b.Limit) + " a second"
+		v.Limit = telling.Rate(b.Limit) + " a second"
 	}
 	if here {
-		v.Used = rate(math.Round(b.Used*10)/10) + " a second"
+		v.Used = telling.Rate(math.Round(b.Used*10)/10) + " a second"
 		if b.Limit > 0 && b.Limit < boundless {
-			v.Share = rate(math.Round(100 * b.Used / b.Limit))
+			v.Share = telling.Rate(math.Round(100 * b.Used / b.Limit))
 		}
 	}
 	for i, k := range b.Keys {
-		one := Key{Place: i + 1, Used: rate(math.Round(k.Used*10) / 10), Refused: k.Refused}
+		one := Key{Place: i + 1, Used: telling.Rate(math.Round(k.Used*10) / 10), Refused: k.Refused}
 		if k.Limit > 0 && k.Limit < boundless {
-			one.Limit = rate(k.Limit)
+			one.Limit = telling.Rate(k.Limit)
 		}
 		v.Keys = append(v.Keys, one)
 	}
@@ -52,18 +50,4 @@ func BudgetOf(b api.Budget, here bool) *Budget {
 		return nil
 	}
 	return &v
-}
-
-// rate returns a number with separators, and with what stands behind its point.
-func rate(v float64) string {
-	text := strconv.FormatFloat(v, 'f', -1, 64)
-	whole, rest, broken := strings.Cut(text, ".")
-	n, err := strconv.Atoi(whole)
-	if err != nil {
-		return text
-	}
-	if text = telling.Number(n); broken {
-		text += "." + rest
-	}
-	return text
 }

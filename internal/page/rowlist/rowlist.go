@@ -50,9 +50,12 @@ func (of *Of) shown(key string) string {
 	return key
 }
 
+// longestLinked is the longest key that leads to its person, in bytes: its address is longer still, and a page has a hundred of them.
+const longestLinked = 200
+
 // person returns the address of the page of a row's person, empty if it is not for the viewer.
 func (of *Of) person(key string) string {
-	if !of.Whole || key == "" {
+	if !of.Whole || key == "" || len(key) > longestLinked {
 		return ""
 	}
 	return of.Person(key)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"strconv"
 	"sync"
 	"time"
 
@@ -79,7 +78,7 @@ func Now(d *api.Deployment, r *ledger.Run) Snapshot {
 		s.Done = report.Requests.Total
 		s.Sent = Number(s.Done)
 		if took := d.Ledger.Now().Sub(began); s.Done > 0 && took > time.Second {
-			s.Rate = strconv.FormatFloat(float64(s.Done)/took.Seconds(), 'f', 1, 64)
+			s.Rate = perSecond(s.Done, took)
 		}
 	}
 	if summary != nil && r.Part.Whole() { // of a part, how much it will be is not known

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -49,7 +50,7 @@ func Facts(r *ledger.Run) (all []Fact) {
 		add("Refused, because too many came at once", Number(n))
 	}
 	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 && r.Report.Requests.Total > 0 {
-		add("Requests a second", strconv.FormatFloat(float64(r.Report.Requests.Total)/took.Seconds(), 'f', 1, 64))
+		add("Requests a second", perSecond(r.Report.Requests.Total, took))
 	}
 	if r.Report.LinksEnded != "" {
 		add("Unsubscribe secret", "could not be used to the end, and the run went on as without it: "+Straight(r.Report.LinksEnded))
@@ -135,6 +136,25 @@ func Number(n int) string {
 		b.WriteRune(d)
 	}
 	return b.String()
+}
+
+// Rate returns a number with separators, and with what stands behind its point.
+func Rate(v float64) string { return separated(strconv.FormatFloat(v, 'f', -1, 64)) }
+
+// perSecond returns how many a second something was, with one digit behind the point.
+func perSecond(n int, took time.Duration) string {
+	return separated(strconv.FormatFloat(float64(n)/took.Seconds(), 'f', 1, 64))
+}
+
+func separated(number string) string {
+	whole, rest, broken := strings.Cut(number, ".")
+	if n, err := strconv.Atoi(whole); err == nil {
+		whole = Number(n)
+	}
+	if broken {
+		whole += "." + rest
+	}
+	return whole
 }
 
 // Straight takes from a text what would turn the words around it, too. Where a text stands alone, <bdi> does that.
