@@ -7,7 +7,6 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/testbrowser"
-	"owlatsync/ledger"
 )
 
 // TestPagesInTheBrowser: every page fits a telephone and a desk in both colour schemes, and shuts nobody out.
@@ -121,31 +120,5 @@ func TestNumbersUnderThePointer(t *testing.T) {
 	p.Accessible()
 	if problems := p.Problems(); len(problems) > 0 {
 		t.Error(problems)
-	}
-}
-
-func TestZZShots(t *testing.T) {
-	w := newWorld(t, nil)
-	k := newWorks(t, w)
-	k.ended(ledger.StatusFailedRows, line(nasty, "failed", nasty, ledger.CategoryTaken), line("4711", "created", "", ""), line("4712", "topic removed", "k57offers", ""))
-	k.ended(ledger.StatusHeld)
-	o := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator))
-	o.all[""].states, o.all[""].runs = full(), runsBefore(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), 30)
-	for _, width := range []int{390, 1280} {
-		p := testbrowser.Open(t, o.url, testbrowser.View{Width: width})
-		p.Click("#name")
-		p.Type("ada")
-		p.Click("#password")
-		p.Type(password)
-		p.Follow(func() { p.Press("Enter") })
-		p.Screenshot("/tmp/shots", "overview")
-		p.Go(o.url + "/syncs/leads")
-		p.Screenshot("/tmp/shots", "sync")
-		p.Go(w.url + "/runs/1")
-		p.Screenshot("/tmp/shots", "run")
-		p.Go(w.url + "/runs/2")
-		p.Screenshot("/tmp/shots", "held")
-		p.Go(w.url + "/runs/2/approve")
-		p.Screenshot("/tmp/shots", "approve")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"owlatsync/internal/page/begin"
 	"owlatsync/internal/page/figures"
 	"owlatsync/internal/page/glance"
+	"owlatsync/internal/page/telling"
 	"owlatsync/internal/standing"
 	"owlatsync/ledger"
 )
@@ -98,7 +99,7 @@ func showSync(c *call) error {
 func newRunView(c *call, r ledger.Run) runView {
 	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: glance.Status(r, c.goesOn), Message: c.typed().Complete(r.Message), Started: r.Started, Approves: r.Approves}
 	if !r.Finished.IsZero() {
-		v.Took = r.Finished.Sub(r.Started).Round(100 * time.Millisecond).String()
+		v.Took = telling.Took(r.Finished.Sub(r.Started))
 	}
 	if r.Report != nil {
 		v.Changed, v.Failed, v.Bad = changed(r), r.Report.Outcomes[owlatsync.Failed], r.Report.Unsendable()

@@ -141,6 +141,18 @@ func Number(n int) string {
 // Rate returns a number with separators, and with what stands behind its point.
 func Rate(v float64) string { return separated(strconv.FormatFloat(v, 'f', -1, 64)) }
 
+// Took says how long something took.
+func Took(d time.Duration) string {
+	const tenth = 100 * time.Millisecond
+	switch d = d.Round(tenth); {
+	case d < tenth:
+		return "under 0.1s"
+	case d < time.Second:
+		return fmt.Sprintf("0.%ds", d/tenth)
+	}
+	return d.String()
+}
+
 // perSecond returns how many a second something was, with one digit behind the point.
 func perSecond(n int, took time.Duration) string {
 	return separated(strconv.FormatFloat(float64(n)/took.Seconds(), 'f', 1, 64))

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -82,5 +83,14 @@ func TestWhoHadLeftBeforeIsTold(t *testing.T) {
 	r.Status, r.Report.Memberships.Removed = ledger.StatusHeld, 0
 	if f := off(); f != (Fact{}) {
 		t.Errorf("of a run that did nothing: %+v", f)
+	}
+}
+
+func TestHowLongItTook(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{4 * time.Millisecond: "under 0.1s", 75 * time.Millisecond: "0.1s", 920 * time.Millisecond: "0.9s", 990 * time.Millisecond: "1s", 15678 * time.Millisecond: "15.7s", 2 * time.Hour: "2h0m0s"} {
+		if got := Took(d); got != want {
+			t.Errorf("%s: %s", d, got)
+		}
 	}
 }
