@@ -87,11 +87,11 @@ func (s *stage) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	head, rest, found := strings.Cut(string(text), "\n  "+theSync+":\n")
+	named := strings.Replace(string(text), "- id: "+s.topic+"\n", "- id: "+s.topic+"\n        name: newsletter\n", 1)
+	head, rest, found := strings.Cut(named, "\n  "+theSync+":\n")
 	if !found {
 		return errors.New("the configuration has no sync \"" + theSync + "\"")
 	}
-	rest = strings.Replace(rest, "- id: "+s.topic+"\n", "- id: "+s.topic+"\n        name: newsletter\n", 1)
 	text = []byte("serve: {listen: \"127.0.0.1:0\"}\n" + head + "\n  " + theSync + ":\n    schedule: every 1m\n    guards: {first_run: allow}\n" + rest)
 	if err := os.WriteFile(s.path(config.DefaultFile), text, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
