@@ -2,9 +2,12 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"strings"
 	"time"
 
+	"owlatsync"
 	"owlatsync/internal/events"
 	"owlatsync/internal/standing"
 	"owlatsync/internal/turns"
@@ -16,7 +19,7 @@ import (
 type State string
 
 const (
-	Healthy      State = "healthy"       // its last run was good, and the next one will come
+	Healthy      State = "healthy"       // its last run was good, and the next one will come; rows of it may fail, which Troubles says
 	Running      State = "running"       // a run goes on
 	Queued       State = "queued"        // a run waits for its turn
 	Held         State = "held"          // a guard holds its last run
@@ -35,8 +38,26 @@ type SyncState struct {
 	Why   string // why it is so if somebody should know, for people; holds no address
 	// Next is when the schedule has the next run; zero: never.
 	Next time.Time
+	// Waits is the held run for whose approval the schedule waits; 0: it waits for none. Next is then when the sync is due all the same; zero: not before.
+	Waits int64
+	// Approved has the held runs whose plans are being applied, or will be.
+	Approved []int64
 	// LastGood is when its last good run ended; zero: there was none.
 	LastGood time.Time
+}
+
+// Troubles says which rows of a sync are not in Owlat as the source has them, and do not get there by themselves at once; empty: none.
+func Troubles(s standing.Sync) string {
+	var all []string
+	if n := s.Rows.Failing; n == 1 {
+		all = append(all, "1 row fails")
+	} else if n > 1 {
+		all = append(all, fmt.Sprintf("%d rows fail", n))
+	}
+	if n := s.Unsendable(); n > 0 {
+		all = append(all, owlatsync.Counted(n, "row")+" cannot be sent")
+	}
+	return strings.Join(all, ", and ")
 }
 
 // Budget is how many requests a second may be sent with the keys of a deployment, and how many are.

@@ -87,7 +87,8 @@ func (s *stage) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	head, rest, found := strings.Cut(string(text), "\n  "+theSync+":\n")
+	named := strings.Replace(string(text), "- id: "+s.topic+"\n", "- id: "+s.topic+"\n        name: newsletter\n", 1)
+	head, rest, found := strings.Cut(named, "\n  "+theSync+":\n")
 	if !found {
 		return errors.New("the configuration has no sync \"" + theSync + "\"")
 	}

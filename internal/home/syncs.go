@@ -257,22 +257,25 @@ func (s *syncs) may(ctx context.Context, sync string) bool {
 		s.log.Warn("it is not known whether a run is held", "sync", sync, "error", err)
 		return true
 	}
-	return !waits(held, s.ledger.Now())
+	return waitsFor(held, s.ledger.Now()) == nil
 }
 
 // heldPause is how long a sync waits after a guard held its run before it looks whether the reason has passed.
 const heldPause = time.Hour
 
-// waits reports whether a sync with these held runs waits for somebody. A plan that a guard holds would only be made again, with a new
+// waitsFor returns which of its held runs a sync waits for, nil for none. A plan that a guard holds would only be made again, with a new
 // number under the eyes of whoever looks at it. A first run waits until it is approved: its reason does not pass.
-func waits(held []ledger.Run, now time.Time) bool {
-	for _, r := range held {
+func waitsFor(held []ledger.Run, now time.Time) *ledger.Run {
+	for i, r := range held {
 		if !r.Part.Whole() || r.Mode == ledger.ModeReview || reconcile.Approvable(r) != nil {
 			continue
 		}
-		return firstRun(r) || now.Before(r.Finished.Add(heldPause)) && !r.Finished.After(now.Add(time.Minute))
+		if firstRun(r) || now.Before(r.Finished.Add(heldPause)) && !r.Finished.After(now.Add(time.Minute)) {
+			return &held[i]
+		}
+		return nil
 	}
-	return false
+	return nil
 }
 
 // firstRun reports whether a run is held only because it is the first of its sync.

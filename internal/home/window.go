@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"owlatsync/internal/api"
+	"owlatsync/internal/config"
 	"owlatsync/internal/standing"
 	"owlatsync/internal/turns"
 	"owlatsync/internal/vitals"
@@ -46,11 +48,31 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 			}
 		}
 		v := byName[sync.Name]
-		st := api.SyncState{Sync: of, Next: line.Next(sync.Name), LastGood: v.LastGood}
+		st := api.SyncState{Sync: of, LastGood: v.LastGood, Approved: waits.Approves}
+		st.Next, st.Waits = nextOf(sync, line.Next(sync.Name), of.Held, waits.Approves)
 		st.State, st.Why = stateOf(of, v, waits, signs.At)
 		all = append(all, st)
 	}
 	return all, nil
+}
+
+// nextOf returns when a sync is next due, and the held run for whose approval its schedule waits until then; 0: it waits for none.
+func nextOf(sync config.Sync, next time.Time, held []standing.HeldRun, approves []int64) (time.Time, int64) {
+	var open []ledger.Run
+	for _, r := range held {
+		if !slices.Contains(approves, r.ID) {
+			open = append(open, r.Run)
+		}
+	}
+	r := waitsFor(open, next)
+	if next.IsZero() || r == nil {
+		return next, 0
+	}
+	times, err := timesOf(sync)
+	if err != nil || times == nil || firstRun(*r) {
+		return time.Time{}, r.ID
+	}
+	return times.Next(r.Finished.Add(heldPause)), r.ID
 }
 
 // stateOf says how a sync is, and why if somebody should know. What a person must do something about comes first.
@@ -64,9 +86,9 @@ func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting, now time.Time
 	shows := slices.IndexFunc(of.Held, func(r standing.HeldRun) bool {
 		return r.Mode == ledger.ModeReview && r.Refused == nil && !slices.Contains(waits.Approves, r.ID)
 	})
-	plan := "" // that somebody asked to see does not stop the sync
-	if shows >= 0 {
-		plan = fmt.Sprintf("the plan of run %d waits for somebody to look at it", of.Held[shows].ID)
+	hints := api.Troubles(of)
+	if shows >= 0 { // it does not stop the sync
+		hints = strings.TrimSuffix(fmt.Sprintf("the plan of run %d waits for somebody to look at it; %s", of.Held[shows].ID, hints), "; ")
 	}
 	switch {
 	case held >= 0:
@@ -85,11 +107,11 @@ func stateOf(of standing.Sync, v vitals.Sync, waits turns.Waiting, now time.Time
 	case waits.Any:
 		return api.Queued, ""
 	case of.Sync.Schedule.IsZero() && of.Sync.Listen == "" && of.Sync.Poll == 0:
-		return api.NotScheduled, plan
+		return api.NotScheduled, hints
 	case v.Last != nil && v.Last.Report != nil && v.Last.Report.Spoiled() != "":
 		return api.Failing, v.Last.Report.Spoiled()
 	}
-	return api.Healthy, plan
+	return api.Healthy, hints
 }
 
 // ended reports whether the run has ended by its record, which is earlier than that its turn is over.

@@ -221,12 +221,15 @@ var table = map[string][]string{
 
 	// The page: what is plotted, and how that is drawn.
 	"/internal/page/chart": {"github.com/dustin/go-humanize"},
-	"/internal/page/fed":   {"/internal/config"},
+	"/internal/page/fed":   {"/", "/internal/config"},
 	"/internal/page/rowlist": {
-		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
+		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/fed", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
 	},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
 	"/internal/page/warm":    {"/internal/api", "/internal/page/figures"},
+	"/internal/page/begin":   {"/internal/page/telling", "/internal/words"},
+	"/internal/page/glance":  {"/", "/ledger", "/internal/api", "/internal/config", "/internal/page/fed", "/internal/page/telling", "/internal/words"},
+	"/internal/page/decided": {"/ledger"},
 
 	// What the page says of a person, and of rows that fail.
 	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/internal/config", "/internal/explain", "/internal/page/fed"},
@@ -245,7 +248,7 @@ var table = map[string][]string{
 	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
 	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
 	"/internal/page": {
-		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
+		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures", "/internal/page/begin", "/internal/page/glance", "/internal/page/decided",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/step",
 		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},

@@ -69,6 +69,37 @@ func TestTimesAreInTheZoneOfTheViewer(t *testing.T) {
 	p.Until("UTC in the title", `document.querySelector('time').title.endsWith("UTC")`)
 }
 
+// TestOnATelephone: the header takes two lines, numbers stand beside each other, and no time breaks within its day.
+func TestOnATelephone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, []config.Token{token}, accountOf("ada", config.Operator))
+	w.all[""].states, w.all[""].runs = full(), runsBefore(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), 30)
+	p := testbrowser.Open(t, w.url, testbrowser.View{Width: 390})
+	p.Click("#name")
+	p.Type("ada")
+	p.Click("#password")
+	p.Type(password)
+	p.Follow(func() { p.Press("Enter") })
+	p.UntilText("Needs you")
+	var seen struct{ Header, Lines float64 }
+	p.Eval(`(() => { const box = (s) => document.querySelector(s).getBoundingClientRect();
+		const rows = [...document.querySelectorAll('tbody tr:first-child td.count')].map(c => c.getBoundingClientRect().top);
+		return {Header: box('.top').height, Lines: new Set(rows).size / rows.length} })()`, &seen)
+	if seen.Header > 100 || seen.Lines > 0.7 {
+		t.Errorf("%+v", seen)
+	}
+	p.Go(w.url + "/syncs/leads")
+	p.UntilText("Latest runs")
+	p.Eval(`(() => { const lines = [...document.querySelectorAll('.facts dd')].map(d => d.getBoundingClientRect().top);
+		return {Header: 0, Lines: new Set(lines).size / lines.length} })()`, &seen)
+	if seen.Lines > 0.7 {
+		t.Errorf("of a sync %+v", seen)
+	}
+	p.Until("a day and a time in one piece each", `[...document.querySelectorAll('.stack tbody time')].every(t => t.textContent.split(" ").length === 2 && /\d:\d\d:\d\d/.test(t.textContent))`)
+	p.Fits()
+	p.Accessible()
+}
+
 // TestNumbersUnderThePointer: with JavaScript a plot shows the numbers of the step under the pointer, the same as its table has.
 func TestNumbersUnderThePointer(t *testing.T) {
 	t.Parallel()

@@ -26,6 +26,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/session"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/progress"
 )
 
 const password = "correct horse battery"
@@ -68,8 +69,9 @@ func (s *stands) audited() []string {
 func (s *stands) Syncs(ctx context.Context) ([]api.SyncState, error) {
 	return s.states, errors.Join(s.fails, ctx.Err())
 }
-func (s *stands) Budget() (api.Budget, bool)  { return s.budget, s.here }
-func (s *stands) Ready(context.Context) error { return s.notReady }
+func (s *stands) Budget() (api.Budget, bool)          { return s.budget, s.here }
+func (*stands) Progress(int64) (progress.State, bool) { return progress.State{}, false }
+func (s *stands) Ready(context.Context) error         { return s.notReady }
 
 // shelf has the records of runs, newest first.
 type shelf struct {

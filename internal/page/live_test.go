@@ -70,7 +70,7 @@ func TestARunThatGoesOn(t *testing.T) {
 	b.send(path, path+"/run")
 	k.until(1, ledger.StatusRunning)
 	k.is(1, going(1, 1000))
-	has(t, "without JavaScript", b.get("/runs/1"), "applying", "1,000 of about 5,000", ">10.0<", "created 1,200", "54,321", ">about 1", `max="5000" value="1000"`, "<noscript>", "Load it again")
+	has(t, "without JavaScript", b.get("/runs/1"), "sends changes", "1,000 of about 5,000", ">10.0<", "created 1,200", "54,321", ">about 1", `max="5000" value="1000"`, "<noscript>", "Load it again")
 	status, next, leave := b.streamed("/runs/1/live")
 	_, other, _ := viewer.streamed("/runs/1/live")
 	if status != http.StatusOK {
@@ -189,6 +189,23 @@ func TestAHeldRunByKeyboard(t *testing.T) {
 			t.Errorf("%q", problems)
 		}
 	}
+}
+
+// TestTheBadgeFollowsTheRun: the page says one thing alone of how a run is, also when it begins under the eyes of who looks.
+func TestTheBadgeFollowsTheRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	k := newWorks(t, w)
+	b, path := w.browser(), "/syncs/"+url.PathEscape(nasty)
+	b.send(path, path+"/run")
+	k.until(1, ledger.StatusRunning)
+	b.send("/syncs/leads", "/syncs/leads/run")
+	p := testbrowser.Open(t, w.url+"/runs/2", testbrowser.View{})
+	p.Until("it waits", `[...document.querySelectorAll(".state")].map(s => s.textContent + s.dataset.state).join() === "queuedqueued"`)
+	b.send("/runs/1/cancel", "/runs/1/cancel")
+	k.until(2, ledger.StatusRunning)
+	p.Until("it goes on", `[...document.querySelectorAll(".state")].map(s => s.textContent + s.dataset.state).join() === "runningrunning" && !/queued/.test(document.querySelector("main").textContent)`)
+	close(k.goOn)
 }
 
 func TestRunsInTheBrowser(t *testing.T) {

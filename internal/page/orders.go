@@ -102,8 +102,8 @@ func carryOut(c *call) error {
 	return nil
 }
 
-// begin asks for a run of a sync, or for one that only shows its plan.
-func begin(c *call, review bool) error {
+// ask asks for a run of a sync, or for one that only shows its plan.
+func ask(c *call, review bool) error {
 	s, err := c.named(c.r.PathValue("name"))
 	if err != nil {
 		return err

@@ -11,13 +11,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/cluster/roll"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/begin"
 	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/page/warm"
@@ -248,7 +247,8 @@ func (c *call) noneReached() error {
 	if len(c.parts.Directory.Names()) > 0 {
 		return noDeployment()
 	}
-	return showNoDeployment(c)
+	c.show(http.StatusOK, "setup", "Set up", begin.NoDeployment(c.typed()))
+	return nil
 }
 
 func noDeployment() error {
@@ -322,11 +322,4 @@ func hintOf(r *access.Refusal) string {
 func straight(text string) string { return telling.Straight(text) }
 
 // sentence makes an error a sentence.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	text = straight(text)
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[size:] + "."
-}
+func sentence(text string) string { return telling.Sentence(text) }

@@ -34,7 +34,7 @@ func full() []api.SyncState {
 				Sync: config.Sync{Name: nasty, Schedule: config.Schedule{Text: nasty}}, Known: true, Rows: ledger.Standing{Entries: 1234567, Applied: 1234001, Failing: 20, Parked: 12, Asked: 3, OptedOut: 4321},
 				Runs: []ledger.Run{last}, Last: &last, Held: []standing.HeldRun{{Run: held}, {Run: held, Refused: errors.New(nasty)}, {Run: review}},
 			},
-			State: api.Failing, Why: nasty, Next: at.Add(time.Hour),
+			State: api.Failing, Why: nasty, Next: at.Add(time.Hour), Waits: 6,
 		},
 		{Sync: standing.Sync{Sync: config.Sync{Name: "leads"}}, State: api.NotScheduled},
 	}
@@ -46,8 +46,9 @@ func TestTheOverview(t *testing.T) {
 	w.all[""].states = full()
 	got := w.browser().get("/")
 	for _, want := range []string{
-		"1,234,000 of 1,234,567", ">20 <", "12 given up", `data-label="To confirm">3<`, `data-label="Cannot be sent">4<`, `data-state="failing"`, `data-state="not scheduled"`,
-		`<time datetime="2026-03-01T12:01:00Z" title="2026-03-01 12:01:00 UTC">2026-03-01 12:01:00 UTC</time>`, `datetime="2026-03-01T13:00:00Z"`, "owlat-sync approve 6", "owlat-sync failures",
+		"1,234,000 of 1,234,567", `<a href="/failures">20</a> <`, "12 given up", `data-label="To confirm">3<`, `data-label="Cannot be sent"><a href="/failures">4</a><`, `<a href="/feedback?event=topic.unsubscribed">4,321</a>`,
+		"20 rows fail.", "12 of them have failed so often", "4 rows cannot be sent.", "See the rows that cannot be sent", "approve or dismiss", "owlat-sync dismiss 6", `waits for the approval of <a href="/runs/6">run 6</a>`, `data-state="failing"`, `data-state="not scheduled"`,
+		`<time datetime="2026-03-01T12:01:00Z" title="2026-03-01 12:01:00 UTC" data-to="second">2026-03-01 12:01:00 UTC</time>`, `datetime="2026-03-01T13:00:00Z"`, "owlat-sync approve 6", "owlat-sync failures",
 		"can no longer be approved", `<a href="/runs/6">Look at run 6</a>`, `<a href="/runs/7">Look at run 7</a>`, "A plan waits for you: somebody asked run 5", "never", "when somebody asks", `<html lang="en">`, `href="#main"`, `aria-current="page"`,
 	} {
 		if !strings.Contains(got.body, want) {
@@ -140,7 +141,7 @@ func TestDeploymentsOfAPage(t *testing.T) {
 	w.people.ReplaceAll([]config.Account{accountOf("ada", config.Operator)}, map[string][]config.Account{"acme": {accountOf("ada", config.Viewer)}, "coil": {accountOf("eve", config.Viewer)}})
 	all, one, closed := w.browser(), w.browser(), w.browser()
 	list := all.signIn("ada", password)
-	for _, want := range []string{`href="/deployments/acme/"`, `href="/deployments/bolt/"`, "5 things wait", "in order", "not open"} {
+	for _, want := range []string{`href="/deployments/acme/"`, `href="/deployments/bolt/"`, "6 things wait", "in order", "not open"} {
 		if !strings.Contains(list.body, want) {
 			t.Errorf("the list lacks %s:\n%s", want, list.body)
 		}

@@ -187,7 +187,7 @@ func waitingFor(c *call, p *person.Person) (all []rowlist.Waiting, err error) {
 	}
 	syncs := configured(c)
 	for i := range syncs {
-		of, err := rowlist.WaitingFor(c.r.Context(), c.d.Decisions, syncs[i].Name, p.Keys(syncs[i]), p.Address, func(id string) string { return fed.In(&syncs[i], id) })
+		of, err := rowlist.WaitingFor(c.r.Context(), c.d.Decisions, syncs[i].Name, p.Keys(syncs[i]), p.Address, func(id string) string { return fed.Of(&syncs[i], id, nil).Words() })
 		if err != nil {
 			return nil, err
 		}

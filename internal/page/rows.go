@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"owlatsync"
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/fed"
@@ -22,13 +23,17 @@ import (
 func (c ofRun) rows(r *ledger.Run, address string) *rowlist.Of {
 	syncs := configured(c.call)
 	i := slices.IndexFunc(syncs, func(s config.Sync) bool { return s.Name == r.Sync })
+	var named []owlatsync.NamedTopic
+	if r.Report != nil {
+		named = r.Report.Topics
+	}
 	return &rowlist.Of{
 		Rows: c.d.Decisions, Run: r, Address: address, Query: c.r.URL.Query(), Named: c.sees(r.Sync), Whole: c.who.May(config.Operator), Who: c.who.Name,
-		Topic: func(id string) string {
+		Topic: func(id string) fed.Topic {
 			if i < 0 {
-				return ""
+				return fed.Topic{ID: id}
 			}
-			return fed.In(&syncs[i], id)
+			return fed.Of(&syncs[i], id, named)
 		},
 		Person: func(key string) string { return personAddress(c.call, person.Subject{Sync: r.Sync, Key: key}) },
 	}

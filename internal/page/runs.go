@@ -2,7 +2,6 @@ package page
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -11,19 +10,18 @@ import (
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/decided"
 	"owlatsync/internal/page/rowlist"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/standing"
 	"owlatsync/ledger"
-	"owlatsync/reconcile"
-	"owlatsync/reconcile/step"
 )
 
 // runRoutes are the addresses of runs, and of what is done with them.
 var runRoutes = []route{
 	{method: http.MethodGet, path: "/syncs/{name}/runs", role: config.Viewer, of: showRuns},
-	{method: http.MethodPost, path: "/syncs/{name}/run", role: config.Operator, of: func(c *call) error { return begin(c, false) }},
-	{method: http.MethodPost, path: "/syncs/{name}/plan", role: config.Operator, of: func(c *call) error { return begin(c, true) }},
+	{method: http.MethodPost, path: "/syncs/{name}/run", role: config.Operator, of: func(c *call) error { return ask(c, false) }},
+	{method: http.MethodPost, path: "/syncs/{name}/plan", role: config.Operator, of: func(c *call) error { return ask(c, true) }},
 	{method: http.MethodGet, path: "/runs/{id}", role: config.Viewer, of: showRun},
 	{method: http.MethodGet, path: "/runs/{id}/live", role: config.Viewer, of: follow},
 	{method: http.MethodGet, path: "/runs/{id}/decisions.csv", role: config.Viewer, of: downloadDecisions},
@@ -49,7 +47,7 @@ func showRuns(c *call) error {
 		return err
 	}
 	name := s.Sync.Sync.Name
-	v := runsPage{Sync: name, SyncAddress: c.base + "/syncs/" + url.PathEscape(name)}
+	v := runsPage{Sync: name, SyncAddress: syncAddress(c, name)}
 	before, err := strconv.ParseInt(c.r.URL.Query().Get("before"), 10, 64)
 	var runs []ledger.Run
 	if err != nil || before < 1 {
@@ -120,19 +118,23 @@ type runPage struct {
 	Outcomes    []telling.Fact
 	Unsendable  *unsendableView // nil: every row that it read could be sent
 	Guards      []owlatsync.Hit
-	Held        *heldView  // nil: it is not held
-	Later       *laterView // nil: no other run took its place
-	Live        *liveView  // nil: it has ended
+	Sums        *telling.Beside   // its plan, if that waits for somebody or did; nil: it did not
+	Held        *heldView         // nil: it is not held
+	Later       *laterView        // nil: no other run took its place, or is to apply its plan
+	Decided     *decided.Decision // nil: nobody decided about its plan
+	Approved    *approvedView     // whose plan it applies; nil: its own
+	Live        *liveView         // nil: it has ended
 	Operator    bool
 	May         []link // what the viewer may do with it
 	Decisions   rowlist.Decisions
 	Lost        bool // it did something with single rows, and nothing of that is known
 }
 
-// laterView is the run that took the place of one that was held.
+// laterView is the run that took the place of one that was held, or applies its plan.
 type laterView struct {
 	Run     int64 // 0: it is not known any more
 	Address string
+	ended   time.Time // zero: it has not
 }
 
 // unsendableView is the rows that a run read and could not send. The ledger has their number alone.
@@ -146,62 +148,38 @@ func showRun(c *call) error {
 	if err != nil {
 		return err
 	}
-	address := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
+	of := ofRun{c}
+	address := of.address(r.ID)
 	v := runPage{
-		Run: newRunView(c, r), Sync: r.Sync, SyncAddress: c.base + "/syncs/" + url.PathEscape(r.Sync), Status: r.Status, Says: telling.Waits(&r),
-		Guards: r.Guards, Facts: telling.Facts(&r), Outcomes: telling.Outcomes(r.Report), Operator: c.who.May(config.Operator),
+		Run: newRunView(c, r), Sync: r.Sync, SyncAddress: syncAddress(c, r.Sync), Says: telling.Waits(&r),
+		Guards: r.Guards, Facts: telling.Facts(&r), Outcomes: telling.Outcomes(&r), Operator: c.who.May(config.Operator),
 	}
+	v.Status = v.Run.Status
 	switch r.Status {
-	case ledger.StatusHeld:
-		if v.Held, err = (ofRun{c}).newHeldView(&r); err != nil {
+	case ledger.StatusHeld, ledger.StatusSuperseded, ledger.StatusApproved, ledger.StatusDismissed:
+		if err := of.fillHeld(&r, &v); err != nil {
 			return err
 		}
-		if v.Held.Refused == "" {
-			v.May = append(v.May, link{Text: "Approve", Address: address + "/approve"})
-		}
-		v.May = append(v.May, link{Text: "Dismiss", Address: address + "/dismiss"})
 	case ledger.StatusQueued, ledger.StatusRunning, ledger.StatusWaiting:
 		v.Live = &liveView{Address: address + "/live", Snapshot: telling.Now(c.d, &r)}
+		v.Status = v.Live.Status
 		v.May = append(v.May, link{Text: "Cancel", Address: address + "/cancel"})
-	case ledger.StatusSuperseded, ledger.StatusApproved:
-		if v.Later, err = (ofRun{c}).later(&r); err != nil {
-			return err
-		}
+	}
+	if v.Approved, err = of.approved(&r); err != nil {
+		return err
 	}
 	if !v.Operator {
 		v.May = nil
 	}
-	if v.Unsendable, err = (ofRun{c}).unsendable(&r); err != nil {
+	if v.Unsendable, err = of.unsendable(&r); err != nil {
 		return err
 	}
-	if v.Decisions, err = rowlist.ListDecisions(c.r.Context(), (ofRun{c}).rows(&r, address)); err != nil {
+	if v.Decisions, err = rowlist.ListDecisions(c.r.Context(), of.rows(&r, address)); err != nil {
 		return err
 	}
 	v.Lost = len(v.Decisions.Lines) == 0 && !v.Decisions.Narrowed && v.Live == nil && v.Run.Changed+v.Run.Failed > 0
 	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), v)
 	return nil
-}
-
-// How many later runs are looked at for the one that took the place of another: mostly it is the first.
-const fewLater, mostLater = 3, 100
-
-// later returns the run that took the place of one that was held. Runs of a sync come one after the other, so whichever began no earlier is later.
-func (c ofRun) later(held *ledger.Run) (*laterView, error) {
-	for _, most := range []int{fewLater, mostLater} {
-		runs, err := c.d.Ledger.RunsSince(c.r.Context(), held.Sync, held.Started, most)
-		if err != nil {
-			return nil, err
-		}
-		for i := range runs {
-			if r := &runs[i]; r.ID != held.ID && !r.Started.Before(held.Started) && reconcile.TookPlace(r, held) {
-				return &laterView{r.ID, c.base + "/runs/" + strconv.FormatInt(r.ID, 10)}, nil
-			}
-		}
-		if len(runs) < most {
-			break
-		}
-	}
-	return &laterView{}, nil
 }
 
 // unsendable counts the rows that a run could not send.
@@ -219,56 +197,3 @@ func (c ofRun) unsendable(r *ledger.Run) (*unsendableView, error) {
 
 // hasRead reports whether a run has read its source to the end.
 func hasRead(r ledger.Run) bool { return r.Report != nil && r.Summary != nil }
-
-// heldView is what somebody needs who decides about a held run.
-type heldView struct {
-	Refused string // why it can no longer be approved; empty: it can
-	Plan    planView
-	Earlier []planView // the plans of the runs before it, newest first
-	Samples []telling.Sample
-	List    string // where every change of the plan is listed; empty: nowhere
-}
-
-// planView is a plan in sums.
-type planView struct {
-	Run                                                        int64
-	Address                                                    string
-	At                                                         time.Time
-	Rows, Creates, Updates, Removals, TopicAdds, Bad, Requests int
-}
-
-// How many earlier runs a held plan stands beside, and how many records are looked at for them.
-const plansBeside, plansLookedAt = 10, 40
-
-func (c ofRun) newHeldView(r *ledger.Run) (*heldView, error) {
-	v := &heldView{}
-	if err := reconcile.Approvable(*r); err != nil {
-		v.Refused = sentence(err.Error())
-	}
-	v.Plan, _ = c.newPlanView(r)
-	runs, err := c.d.Ledger.Runs(c.r.Context(), r.Sync, plansLookedAt)
-	if err != nil {
-		return nil, err
-	}
-	for i := range runs {
-		if p, ok := c.newPlanView(&runs[i]); ok && runs[i].ID < r.ID && len(v.Earlier) < plansBeside {
-			v.Earlier = append(v.Earlier, p)
-		}
-	}
-	if r.PlanForm == step.Form {
-		v.List = v.Plan.Address + "/plan"
-	}
-	v.Samples, err = rowlist.Samples(c.r.Context(), c.rows(r, v.List))
-	return v, err
-}
-
-// newPlanView returns the plan of a run in sums; ok is false if it made none.
-func (c ofRun) newPlanView(r *ledger.Run) (v planView, ok bool) {
-	s := r.Summary
-	if v = (planView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), At: r.Started}); s == nil {
-		return v, false
-	}
-	v.Rows, v.Creates, v.Updates, v.Removals, v.TopicAdds = s.Rows, s.Creates, s.Updates, s.Removals, s.TopicAdds
-	v.Bad, v.Requests = s.Outcomes[owlatsync.Invalid]+s.Outcomes[owlatsync.Duplicate], s.Requests
-	return v, true
-}

@@ -134,7 +134,7 @@ func newWorks(t *testing.T, w *world) *works {
 		k.hub.Close()
 		_ = k.ledger.Close()
 	})
-	of := &folk{syncs: []config.Sync{{Name: nasty, Topics: []config.Topic{{ID: "news", When: "newsletter"}}}, {Name: "leads"}}}
+	of := &folk{syncs: []config.Sync{{Name: nasty, Topics: []config.Topic{{ID: "news", When: "newsletter"}, {ID: "k57offers", Name: "Offers"}}}, {Name: "leads"}}}
 	w.own = &api.Deployment{Service: k, Desk: k.desk, Hub: k.hub, Ledger: alive{k.ledger}, Decisions: k.ledger, Inquiry: of}
 	return k
 }
@@ -144,7 +144,13 @@ func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 	w.t.Helper()
 	report := owlatsync.NewReport(nasty, "")
 	report.Rows, report.Outcomes[owlatsync.Created], report.Outcomes[owlatsync.Invalid], report.Requests = 12345, 1234, 17, owlatsync.RequestCounts{Total: 4321, Writes: 4000, RateLimited: 7}
-	sum := &owlatsync.Summary{Rows: 12345, Creates: 1111, Removals: 222, TopicAdds: 333, Requests: 4444, Outcomes: map[owlatsync.Outcome]int{owlatsync.Updated: 55}}
+	for _, l := range lines {
+		if l.Event == string(owlatsync.Failed) {
+			report.Outcomes[owlatsync.Failed]++
+		}
+	}
+	sum := &owlatsync.Summary{Rows: 12345, Creates: 1111, Removals: 222, TopicAdds: 333, Requests: 4444, Outcomes: map[owlatsync.Outcome]int{owlatsync.Created: 1111, owlatsync.Updated: 55},
+		Memberships: owlatsync.MembershipCounts{Added: 333, Removed: 222}, Events: 2}
 	err := w.under(func(k ledger.Lock) (err error) {
 		at := w.ledger.Now()
 		if id, err = k.BeginRun(w.t.Context(), ledger.Run{Sync: nasty, Mode: ledger.ModeRun, Started: at, Status: ledger.StatusRunning}); err != nil {
@@ -158,6 +164,7 @@ func (w *works) ended(status ledger.Status, lines ...ledger.Record) (id int64) {
 		}
 		run := ledger.Run{ID: id, Mode: ledger.ModeRun, Started: at, Finished: at.Add(3 * time.Second), Status: status, Report: report, Summary: sum}
 		if status == ledger.StatusHeld {
+			report.Outcomes[owlatsync.Skipped] = 213
 			run.PlanForm, run.Message, run.Guards = step.Form, nasty, []owlatsync.Hit{{Guard: owlatsync.GuardRemovals, Reason: nasty}}
 			if err := k.KeepPlan(w.t.Context(), id, heldPlan()); err != nil {
 				return err

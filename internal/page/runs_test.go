@@ -47,7 +47,7 @@ func TestARunAfterwards(t *testing.T) {
 		line("=1+1", "failed", "timed out", ledger.CategoryTimeout),
 	}
 	for i := range 220 {
-		lines = append(lines, line(fmt.Sprint("many", i), "topic removed", "offers", ""))
+		lines = append(lines, line(fmt.Sprint("many", i), "topic removed", "k57offers", ""))
 	}
 	id := k.ended(ledger.StatusFailedRows, lines...)
 	b, viewer := w.browser(), w.browser()
@@ -56,6 +56,13 @@ func TestARunAfterwards(t *testing.T) {
 	at := fmt.Sprintf("/runs/%d", id)
 	has(t, "a run", b.get(at), "failed rows", "12,345", "1,234", "4,321", "too many came at once", ">3s<", ">4711<", "topic added", "ada@example.com", "timed out", "no answer in time", "many94", "!many95", "More rows", "Download as CSV",
 		"!Approve", "!Cancel")
+	has(t, "its filters", b.get(at), `<option value="created">`, `<option value="topic removed">`, `!<option value="merged">`, `<option value="taken">`, `<option value="timeout">`, `!<option value="network">`)
+	has(t, "topics and rows", b.get(at), `<bdi title="k57offers">Offers</bdi> <span class="why">(<bdi>every row</bdi>)`, `<th role="rowheader" scope="row"><a href="/people/`)
+	has(t, "its numbers", b.get(at), fmt.Sprintf(`<a href="%s?what=created#decisions">1,234</a>`, at), `<a href="#unsendable">17</a>`, `<div id="unsendable">`, `data-to="second"`)
+	has(t, "a viewer's rows", viewer.get(at), "!/people/")
+	if got := b.get(at); len(got.body) > 100<<10 {
+		t.Errorf("the run has %d bytes", len(got.body))
+	}
 	has(t, "what was created", b.get(at+"?what=created"), ">4711<", "!news", "!many1")
 	has(t, "one row", b.get(at+"?key=4711"), ">4711<", "news", "!many1")
 	has(t, "what was taken", b.get(at+"?category=taken"), "alert(1)", "!timed out", "!many1")
@@ -125,6 +132,23 @@ func TestARunAfterwards(t *testing.T) {
 	}
 }
 
+// TestFiltersOfALargeRun: what stands behind the lines that are looked at is offered, and what the report rules out is not.
+func TestFiltersOfALargeRun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	k := newWorks(t, w)
+	lines := make([]ledger.Record, 1100)
+	for i := range lines {
+		lines[i] = line(fmt.Sprint("many", i), "updated", "firstName", "")
+	}
+	b := w.browser()
+	some := k.ended(ledger.StatusFailedRows, append(lines, line("4711", "failed", nasty, ledger.CategoryTaken))...)
+	has(t, "with a row that failed", b.get(fmt.Sprintf("/runs/%d", some)), `<option value="updated">`, `<option value="failed">`, `<option value="created">`, `<option value="merged">`, `!<option value="adopted">`,
+		`<option value="taken">`, `!<option value="network">`)
+	none := k.ended(ledger.StatusOK, lines...)
+	has(t, "without", b.get(fmt.Sprintf("/runs/%d", none)), `<option value="updated">`, `!<option value="failed">`, "!Why it fails now")
+}
+
 func TestTheRunsOfASync(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -136,6 +160,9 @@ func TestTheRunsOfASync(t *testing.T) {
 	path := "/syncs/" + url.PathEscape(nasty)
 	has(t, "a sync", b.get(path), `href="/runs/105"`, "All runs", "Run now", "Plan now")
 	has(t, "its runs", b.get(path+"/runs"), `href="/runs/105"`, `href="/runs/6"`, `!href="/runs/5"`, "?before=6")
+	if got := b.get(path + "/runs"); len(got.body) > 100<<10 {
+		t.Errorf("the list has %d bytes", len(got.body))
+	}
 	has(t, "older ones", b.get(path+"/runs?before=6"), `href="/runs/5"`, `href="/runs/1"`, `!href="/runs/6"`, "The newest runs")
 	has(t, "none", b.get("/syncs/leads/runs?before=-3"), "There are no runs here")
 	if got := b.get("/syncs/nobody/runs"); got.status != http.StatusNotFound {
@@ -156,7 +183,7 @@ func TestAHeldRun(t *testing.T) {
 	viewer.signIn("wall", password)
 	at := func(id int64, order string) string { return fmt.Sprintf("/runs/%d%s", id, order) }
 	has(t, "the overview", b.get("/"), fmt.Sprintf(`href="/runs/%d"`, first))
-	has(t, "a held run", b.get(at(second, "")), "Why it is held", "removals", "1,111", "4,444", `href="/runs/1"`, "Contacts that would be created", "ada@example.com", "signed up", "Approve", "Dismiss", "!Cancel")
+	has(t, "a held run", b.get(at(second, "")), "Why it is held", "removals", `<a href="/runs/3/plan">213</a>`, "waiting for approval", "!left alone on purpose", `class="button strong" href="/runs/3/approve"`, `class="button" href="/runs/3/dismiss"`, "1,111", "4,444", `href="/runs/1"`, "Contacts that would be created", "ada@example.com", "signed up", "Approve", "Dismiss", "!Cancel")
 	has(t, "a viewer", viewer.get(at(second, "")), "1,111", "4711", "!ada@example.com", "!Approve", "!Dismiss", "create a contact, set firstName", "Every change of the plan")
 	plan := at(second, "/plan")
 	has(t, "its plan", b.get(plan), ">1<", "one@example.com", "take off topic news (when newsletter)", "many98<", "!many99<", "More rows", "/people/", "!From the beginning")
@@ -165,6 +192,7 @@ func TestAHeldRun(t *testing.T) {
 	has(t, "what is created", b.get(plan+"?kind=create"), "4711", "!many", "!More rows", "plan.csv?kind=create")
 	has(t, "one row", b.get(plan+"?key=many7"), "many7@example.com", "!many8@")
 	has(t, "nothing is so", b.get(plan+"?kind=delete"), "Nothing of the plan is so")
+	has(t, "its filters", b.get(plan), `<option value="create">`, `<option value="remove_topic">`, `<option value="event">`, `!<option value="delete">`, `!<option value="rename">`, `!<option value="opt_out">`)
 	has(t, "what is no such thing", b.get(plan+"?kind="+url.QueryEscape(nasty)+"&after=x.1"), ">1<")
 	has(t, "the plan for a viewer", viewer.get(plan+"?kind=create"), "4711", "create a contact, set firstName", "!ada@", "!alert(1)</bdi></td>", "!/people/", `name="key"`)
 	file := func(b *browser, query string) (rows [][]string) {
@@ -205,7 +233,7 @@ func TestAHeldRun(t *testing.T) {
 	if got := b.get(at(second, "/cancel")); got.status != http.StatusConflict || !strings.Contains(got.body, "can be dismissed") {
 		t.Errorf("cancel what is held: %d", got.status)
 	}
-	has(t, "dismissed", b.send(at(first, "/dismiss"), at(first, "/dismiss")), "dismissed", "!Approve", "Why it was held", "!Why it is held")
+	has(t, "dismissed", b.send(at(first, "/dismiss"), at(first, "/dismiss")), "Its plan was dismissed by <bdi>ada</bdi> on <time", "!Approve", "Why it was held", "!Why it is held", "Its plan beside")
 	if got := b.get(at(first, "/plan")); got.status != http.StatusNotFound || !strings.Contains(got.body, "not held") {
 		t.Errorf("the plan of a run that is not held: %d", got.status)
 	}
@@ -215,7 +243,10 @@ func TestAHeldRun(t *testing.T) {
 	has(t, "the overview after that", b.get("/"), fmt.Sprintf(`!href="/runs/%d"`, first), fmt.Sprintf(`href="/runs/%d"`, second))
 	has(t, "approved", b.send(at(second, "/approve"), at(second, "/approve")), "Run 4 of")
 	k.until(second, ledger.StatusApproved)
-	has(t, "what became of it", b.get(at(second, "")), `<a href="/runs/4">Run 4</a> applied its plan`, "Why it was held", "!Its plan beside")
+	has(t, "what became of it", b.get(at(second, "")), "Its plan was approved by <bdi>ada</bdi> on <time", `<a href="/runs/4">Run 4</a> applied it`, "Why it was held", "Its plan beside", "1,111", "waited for approval", "!left alone on purpose", "the sums alone are kept")
+	has(t, "what applied it", b.get(at(4, "")), `It applied the plan of <a href="/runs/3">run 3</a>, which was approved by <bdi>ada</bdi> on <time`, "The plan that was approved", "1,111")
+	has(t, "for a viewer", viewer.get(at(4, "")), `<a href="/runs/3">run 3</a>, which was approved by an operator on <time`, "!ada</bdi> on")
+	has(t, "in the list", b.get("/syncs/"+url.PathEscape(nasty)), "applies the plan of run 3")
 	if got := b.send("/", at(second, "/dismiss")); got.status != http.StatusConflict {
 		t.Errorf("dismissed what was approved: %d", got.status)
 	}
@@ -224,7 +255,41 @@ func TestAHeldRun(t *testing.T) {
 	k.ended(ledger.StatusStopped)
 	k.settles = map[int64]ledger.Status{third: ledger.StatusSuperseded}
 	k.ended(ledger.StatusOK)
-	has(t, "superseded", b.get(at(third, "")), `<a href="/runs/7">Run 7</a> took its place`, "Why it was held", "!Why it is held", "!Its plan beside")
+	has(t, "superseded", b.get(at(third, "")), `<a href="/runs/7">Run 7</a> took its place`, "Why it was held", "!Why it is held", "Its plan beside")
+}
+
+// TestAPlanThatIsBeingApplied cannot be approved again, and its page says who approved it and which run applies it.
+func TestAPlanThatIsBeingApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	k := newWorks(t, w)
+	defer close(k.goOn)
+	held := k.ended(ledger.StatusHeld)
+	b, at := w.browser(), fmt.Sprintf("/runs/%d", held)
+	has(t, "its question", b.get(at), "waits until somebody approves or dismisses it", `href="/runs/1/approve"`)
+	b.send(at+"/approve", at+"/approve")
+	k.until(2, ledger.StatusRunning)
+	has(t, "the held run", b.get(at), "Its plan was approved by <bdi>somebody on this machine</bdi> on <time", `<a href="/runs/2">Run 2</a> applies it`, "!waits until", `!href="/runs/1/approve"`)
+	has(t, "the run that applies it", b.get("/runs/2"), `It applies the plan of <a href="/runs/1">run 1</a>`)
+}
+
+// TestACommandThatApproved leaves no word in the record of its run: both pages still tell of each other.
+func TestACommandThatApproved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	k := newWorks(t, w)
+	held := k.ended(ledger.StatusHeld)
+	k.settles = map[int64]ledger.Status{held: ledger.StatusApproved}
+	by := k.ended(ledger.StatusOK)
+	k.settles = nil
+	if err := k.ledger.NoteAudit(t.Context(), ledger.AuditLine{Who: "root", Way: ledger.ByCommand, What: ledger.DeedApprove, Sync: nasty, Run: held}); err != nil {
+		t.Fatal(err)
+	}
+	k.ended(ledger.StatusOK)
+	b := w.browser()
+	has(t, "the held run", b.get(fmt.Sprintf("/runs/%d", held)), "approved by <bdi>root</bdi>, at the command line, on <time", fmt.Sprintf(`<a href="/runs/%d">Run %d</a> applied it`, by, by))
+	has(t, "the run that applied it", b.get(fmt.Sprintf("/runs/%d", by)), fmt.Sprintf(`It applied the plan of <a href="/runs/%d">run %d</a>, which was approved by <bdi>root</bdi>, at the command line, on`, held, held))
+	has(t, "the next run", b.get(fmt.Sprintf("/runs/%d", by+1)), "!It applied the plan")
 }
 
 func TestOrdersOnASync(t *testing.T) {
@@ -235,7 +300,7 @@ func TestOrdersOnASync(t *testing.T) {
 	b.signIn("ada", password)
 	viewer.signIn("wall", password)
 	path := "/syncs/" + url.PathEscape(nasty)
-	has(t, "a viewer", viewer.get(path), "!Run now", "!Plan now")
+	has(t, "a viewer", viewer.get(path), "!>Run now<", "!>Plan now<", "Let an operator press")
 	if got := viewer.send(path, path+"/run"); got.status != http.StatusForbidden {
 		t.Errorf("a viewer may run: %d", got.status)
 	}

@@ -23,7 +23,7 @@ func TestHowToBegin(t *testing.T) {
 	}{
 		{none, "/", []string{"No deployment yet", "deployments:\n  acme:", "owlat-sync check --deployment acme"}},
 		{empty, "/", []string{"owlat-sync init", "syncs:\n  users:", "owlat-sync check<", "kill -HUP"}},
-		{fresh, "/syncs/it's%20%22new%22", []string{"owlat-sync plan --sync &#39;it&#39;\\&#39;&#39;s &#34;new&#34;&#39; --deployment acme", "owlat-sync run --sync", "schedule: every 15m"}},
+		{fresh, "/syncs/it's%20%22new%22", []string{"owlat-sync plan --sync &#39;it&#39;\\&#39;&#39;s &#34;new&#34;&#39; --deployment acme", "owlat-sync run --sync", "schedule: every 15m", "Press “Plan now” above", "Press “Run now” above"}},
 	} {
 		got := c.w.browser().get(c.path)
 		for _, want := range c.wants {

@@ -33,6 +33,7 @@ var pages = sync.OnceValue(parsePages)
 func parsePages() map[string]*template.Template {
 	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair, "straight": straight}).
 		ParseFS(templateFiles, "templates/layout.html", "templates/help.html", "templates/nodes.html"))
+	template.Must(frame.ParseFS(templateFiles, "templates/parts.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range []string{"confirm", "run", "runs", "sync"} {
 		all[name] = template.Must(template.Must(frame.Clone()).ParseFS(templateFiles, "templates/"+name+".html", "templates/runrows.html"))
@@ -63,6 +64,27 @@ type view struct {
 
 // Says returns a text of the program, with its commands as they are typed here.
 func (v view) Says(text string) string { return straight(v.Typed.Complete(text)) }
+
+// needsView is what needs a person, each with the name of its sync if there are several.
+type needsView struct {
+	view
+	Needs []need
+	Named bool
+}
+
+// NeedsOf returns what needs a person as it is shown.
+func (v view) NeedsOf(all []need, named bool) needsView { return needsView{v, all, named} }
+
+// countView is a number, and where what it counts is listed; empty: nowhere.
+type countView struct{ Text, Address string }
+
+// Count returns a number that leads to an address below those of the deployment, if it counts anything.
+func (v view) Count(n int, address string) countView {
+	if n == 0 {
+		return countView{Text: number(n)}
+	}
+	return countView{number(n), v.Base + address}
+}
 
 // Command returns a command as it is typed here.
 func (v view) Command(command string) string { return v.Typed.Command(command, "") }

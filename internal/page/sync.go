@@ -1,33 +1,37 @@
 package page
 
 import (
-	"cmp"
 	"html/template"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/begin"
 	"owlatsync/internal/page/figures"
+	"owlatsync/internal/page/glance"
+	"owlatsync/internal/page/telling"
+	"owlatsync/internal/standing"
 	"owlatsync/ledger"
 )
 
 // syncPage is one sync: how it stands, its history and its runs.
 type syncPage struct {
-	Sync     syncView
+	Sync     glance.Sync
 	LastGood time.Time // zero: there was none
 	Needs    []need
 	Windows  []link // how far the plots can look back
 	Plots    []template.HTML
 	Cut      int // how many runs the plots are of, where there are more; 0: of all
 	Runs     []runView
-	Begin    *help // how it has its first run; nil: it has had one
+	Begin    *begin.Help // how it has its first run; nil: it has had one
+	Waits    bool        // a held run waits for approval
 	Operator bool
-	Settings []setting // of the configuration; empty: the viewer may not see them
+	Settings []glance.Setting // of the configuration; empty: the viewer may not see them
 }
 
 // runView is a run in a list.
@@ -39,13 +43,11 @@ type runView struct {
 	Started              time.Time
 	Took                 string // empty: it has not ended
 	Changed, Failed, Bad int
+	Approves             int64 // the held run whose plan it applies; 0: its own
 }
 
-// setting is a key of the configuration with its value.
-type setting struct{ Key, Value string }
-
-// listedRuns is how many runs are listed.
-const listedRuns = 30
+// listedRuns is how many runs are looked at, and shownRuns how many of them the page of a sync lists.
+const listedRuns, shownRuns = 30, 10
 
 func showSync(c *call) error {
 	state, err := c.named(c.r.PathValue("name"))
@@ -66,7 +68,8 @@ func showSync(c *call) error {
 	if err != nil {
 		return err
 	}
-	v := syncPage{Sync: newSyncView(c.base, state), LastGood: state.LastGood, Needs: needsOf(c.typed(), state), Operator: c.who.May(config.Operator)}
+	v := syncPage{Sync: c.glanceOf(state), LastGood: state.LastGood, Needs: glance.Needs(c.typed(), state), Operator: c.who.May(config.Operator)}
+	v.Waits = state.State == api.Held || state.Waits != 0
 	for _, w := range figures.Windows {
 		v.Windows = append(v.Windows, link{w.Words(), "?window=" + url.QueryEscape(string(w)), w == window})
 	}
@@ -77,23 +80,26 @@ func showSync(c *call) error {
 	for _, p := range figures.Of(briefs, figures.Options{Window: window, Now: now, PerSecond: budget.Limit}).All() {
 		v.Plots = append(v.Plots, p.HTML())
 	}
-	for _, r := range runs {
+	for _, r := range runs[:min(shownRuns, len(runs))] {
+		if r, err = standing.Now(c.r.Context(), c.d.Ledger, r); err != nil {
+			return err
+		}
 		v.Runs = append(v.Runs, newRunView(c, r))
 	}
 	if len(runs) == 0 {
-		v.Begin = neverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "")
+		v.Begin = begin.NeverRun(c.typed(), name, state.Sync.Sync.Schedule.Text != "", v.Operator)
 	}
 	if c.who.May(config.Operator) {
-		v.Settings = settingsOf(&state.Sync.Sync)
+		v.Settings = glance.Settings(&state.Sync.Sync)
 	}
 	c.show(http.StatusOK, "sync", name, v)
 	return nil
 }
 
 func newRunView(c *call, r ledger.Run) runView {
-	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: r.Status, Message: c.typed().Complete(r.Message), Started: r.Started}
+	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: glance.Status(r, c.goesOn), Message: c.typed().Complete(r.Message), Started: r.Started, Approves: r.Approves}
 	if !r.Finished.IsZero() {
-		v.Took = r.Finished.Sub(r.Started).Round(100 * time.Millisecond).String()
+		v.Took = telling.Took(r.Finished.Sub(r.Started))
 	}
 	if r.Report != nil {
 		v.Changed, v.Failed, v.Bad = changed(r), r.Report.Outcomes[owlatsync.Failed], r.Report.Unsendable()
@@ -107,38 +113,4 @@ func changed(r ledger.Run) (n int) {
 		n += r.Report.Outcomes[o]
 	}
 	return n
-}
-
-// settingsOf returns what the configuration says of a sync, without anything that may be secret.
-func settingsOf(s *config.Sync) []setting {
-	all := []setting{{"source", string(s.Target.Kind())}}
-	add := func(key, value string) {
-		if value != "" {
-			all = append(all, setting{key, value})
-		}
-	}
-	add("query", s.Query)
-	add("collection", s.Collection)
-	add("cursor", s.Cursor.Column)
-	add("listen", s.Listen)
-	if s.Poll > 0 {
-		add("poll", s.Poll.String())
-	}
-	add("key", strings.Join(s.Key, ", "))
-	add("fields.email", s.Fields.Email)
-	for _, f := range owlatsync.ContactFields {
-		add("fields."+f.Name(), cmp.Or(s.Fields.Others[f], s.Fields.Shapes.Fields[f].Value))
-	}
-	add("fields.fullName", s.Fields.FullName)
-	for _, t := range s.Topics {
-		when := "every row"
-		if t.When != "" {
-			when = "when " + t.When
-		}
-		add("topic "+t.ID, when)
-	}
-	add("on_missing", string(s.OnMissing))
-	add("on_remote_delete", string(s.OnRemoteDelete))
-	add("schedule", s.Schedule.Text)
-	return all
 }

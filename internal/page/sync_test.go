@@ -40,13 +40,16 @@ func TestASync(t *testing.T) {
 		t.Errorf("the overview leads to no sync:\n%s", list.body)
 	}
 	got := b.get(path)
-	for _, want := range []string{"Latest runs", ">200<", ">1,234<", ">2s<", "Configuration", "SELECT", "24 hours", `href="?window=7d"`, `aria-current="true"`, "1,234,000 of 1,234,567", "<svg", "<table"} {
+	for _, want := range []string{"Latest runs", ">200<", `<a href="/runs/200#decisions">1,234</a>`, `<a href="/runs/200?what=failed#decisions">2</a>`, ">2s<", "Opted out", "4,321", "Configuration", "SELECT", "24 hours", `href="?window=7d"`, `aria-current="true"`, "1,234,000 of 1,234,567", "<svg", "<table"} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page lacks %s", want)
 		}
 	}
 	if n := strings.Count(got.body, `<figure class="plot"`); got.status != http.StatusOK || n != 6 || strings.Contains(got.body, "secretpart") || bare.MatchString(got.body) {
 		t.Errorf("%d with %d plots, %q", got.status, n, bare.FindString(got.body))
+	}
+	if strings.Index(got.body, "Latest runs") > strings.Index(got.body, "<svg") || strings.Contains(got.body, `href="/runs/190"`) || strings.Index(got.body, "Needs you") > strings.Index(got.body, "Run now") {
+		t.Error("the plots come before the runs, there are many runs before them, or an order comes before what needs a person")
 	}
 	if len(got.body) > 150<<10 {
 		t.Errorf("the page has %d bytes", len(got.body))

@@ -169,7 +169,7 @@ func TestFigures(t *testing.T) {
 		v    float64
 		want string
 	}{
-		{Count, 0, "0"}, {Count, 999, "999"}, {Count, 1234567, "1 234 567"}, {Percent, 12.345, "12.3 %"}, {Percent, 100, "100 %"}, {Percent, .0421, "0.0421 %"}, {Percent, 99.96, "100 %"},
+		{Count, 0, "0"}, {Count, 999, "999"}, {Count, 1234567, "1,234,567"}, {Percent, 12.345, "12.3 %"}, {Percent, 100, "100 %"}, {Percent, .0421, "0.0421 %"}, {Percent, 99.96, "100 %"},
 		{Seconds, 0, "0 s"}, {Seconds, .25, "0.25 s"}, {Seconds, 59.97, "1 min"}, {Seconds, 61, "1 min 1 s"}, {Seconds, 3599.7, "1 h"}, {Seconds, 9000, "2 h 30 min"},
 		{Seconds, 3600 + 59.6*60, "2 h"}, {Seconds, 86400 * 2.5, "2 d 12 h"}, {Seconds, 86399, "24 h"},
 	} {
@@ -192,7 +192,7 @@ var (
 
 func number(t *testing.T, text string) float64 {
 	t.Helper()
-	v, err := strconv.ParseFloat(strings.ReplaceAll(text, thin, ""), 64)
+	v, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
 	if err != nil {
 		t.Fatal(err)
 	}

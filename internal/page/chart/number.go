@@ -9,11 +9,11 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// thin separates groups of digits, and numbers from their units; no line is broken there.
+// thin separates numbers from their units; no line is broken there.
 const thin = "\u00a0"
 
-// Number writes a whole number for a page, in groups of three digits that stay in one line.
-func Number(n int64) string { return strings.ReplaceAll(humanize.Comma(n), ",", thin) }
+// Number writes a whole number for a page, in groups of three digits.
+func Number(n int64) string { return humanize.Comma(n) }
 
 // figure writes a value with its unit, except for the noun of Count.
 func (m Measure) figure(v float64) string {

@@ -10,6 +10,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/csvout"
+	"owlatsync/internal/page/fed"
 	"owlatsync/ledger"
 )
 
@@ -33,12 +34,13 @@ type Decision struct {
 	Number   int64
 	At       time.Time
 	Key      string // empty: the viewer may not see it
+	Person   string // the address of their page; empty: it is not for the viewer
 	What     string
 	Says     string // the same for people
 	Note     string
 	Category ledger.Category // why the row fails now, of one that failed
 	Why      string          // the same for people
-	Topic    string          // which rows are put on the topic that the note names; empty: it names none that is configured
+	Topic    fed.Topic       // that the note names; without a name and rows: it names none that is known
 }
 
 // whats are the words of the history, in the order in which a run does such things.
@@ -99,15 +101,15 @@ func ListDecisions(ctx context.Context, of *Of) (v Decisions, err error) {
 	if err != nil {
 		return v, err
 	}
-	v = Decisions{Hidden: !of.Named, Whats: whats, Category: string(category), Key: want.Key}
-	for _, c := range ledger.Categories {
-		v.Categories = append(v.Categories, Choice{string(c), cmp.Or(categories[c], string(c))})
-	}
+	v = Decisions{Hidden: !of.Named, Category: string(category), Key: want.Key}
 	if len(want.Events) > 0 {
 		v.What = want.Events[0]
 	}
 	if category != "" {
 		v.What = ""
+	}
+	if v.Whats, v.Categories, err = of.choices(ctx, v.What, category); err != nil {
+		return v, err
 	}
 	query := url.Values{}
 	for name, text := range map[string]string{"what": v.What, "category": v.Category, "key": v.Key} {
@@ -138,6 +140,7 @@ func ListDecisions(ctx context.Context, of *Of) (v Decisions, err error) {
 				break
 			}
 			if want.After = d.Number; category == "" || d.Category == category {
+				d.Person = of.person(d.Key)
 				v.Lines = append(v.Lines, d)
 			}
 		}
@@ -158,8 +161,65 @@ func ListDecisions(ctx context.Context, of *Of) (v Decisions, err error) {
 	return v, nil
 }
 
-// decided returns lines of history as the viewer may see them, with the kind of reason for which those rows fail now that failed.
-func (of *Of) decided(ctx context.Context, lines []ledger.HistoryLine) (all []Decision, err error) {
+// choices lists what a run did and for which kinds of reasons rows of it fail now, with what was asked for. Of a run that did more than is looked at, it lists all that it
+// may have.
+func (of *Of) choices(ctx context.Context, asked string, category ledger.Category) (does, reasons []Choice, err error) {
+	did, failing, all, err := of.look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range whats {
+		n, counted := of.count(c.Value)
+		if did[c.Value] || c.Value == asked || !all && (n > 0 || !counted) {
+			does = append(does, c)
+		}
+	}
+	if n, counted := of.count(string(owlatsync.Failed)); !all && counted && n == 0 {
+		all = true
+	} else if !all {
+		if _, failing, all, err = of.look(ctx, string(owlatsync.Failed)); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, c := range ledger.Categories {
+		if failing[c] || c == category || !all {
+			reasons = append(reasons, Choice{string(c), cmp.Or(categories[c], string(c))})
+		}
+	}
+	return does, reasons, nil
+}
+
+// look returns what the first lines of a run are, with one of these events or any, and for which kinds of reasons their rows fail now. All says that there are no more lines.
+func (of *Of) look(ctx context.Context, events ...string) (did map[string]bool, failing map[ledger.Category]bool, all bool, err error) {
+	lines, err := of.Rows.LinesOfRun(ctx, ledger.RunLines{Run: of.Run.ID, Events: events, Limit: readAtOnce})
+	if err != nil {
+		return nil, nil, false, err
+	}
+	now, err := of.failing(ctx, lines)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	did, failing = make(map[string]bool), make(map[ledger.Category]bool)
+	for i := range lines {
+		did[lines[i].Event] = true
+		failing[now(&lines[i])] = true
+	}
+	return did, failing, len(lines) < readAtOnce, nil
+}
+
+// count returns how many rows became what a word of the history says, where the report of the run counts them.
+func (of *Of) count(event string) (n int, counted bool) {
+	switch o := owlatsync.Outcome(event); o {
+	case owlatsync.Created, owlatsync.Adopted, owlatsync.Failed:
+		if of.Run.Report != nil {
+			return of.Run.Report.Outcomes[o], true
+		}
+	}
+	return 0, false
+}
+
+// failing returns a function that says for which kind of reason the row of a line that says that it failed fails now; empty: for none.
+func (of *Of) failing(ctx context.Context, lines []ledger.HistoryLine) (why func(*ledger.HistoryLine) ledger.Category, err error) {
 	var keys []string
 	for _, l := range lines {
 		if l.Event == string(owlatsync.Failed) {
@@ -168,14 +228,28 @@ func (of *Of) decided(ctx context.Context, lines []ledger.HistoryLine) (all []De
 	}
 	var entries map[string]*ledger.Entry
 	if len(keys) > 0 {
-		if entries, err = of.Rows.Entries(ctx, of.Run.Sync, keys); err != nil {
-			return nil, err
-		}
+		entries, err = of.Rows.Entries(ctx, of.Run.Sync, keys)
 	}
-	for _, l := range lines {
-		one := Decision{Number: l.Number, At: l.At, Key: of.shown(l.Key), What: l.Event, Says: text(whats, l.Event), Note: l.Note, Topic: of.Topic(l.Note)}
+	return func(l *ledger.HistoryLine) ledger.Category {
 		if e := entries[l.Key]; e != nil && e.Failure != nil && l.Event == string(owlatsync.Failed) {
-			one.Category = e.Failure.Category
+			return e.Failure.Category
+		}
+		return ""
+	}, err
+}
+
+// decided returns lines of history as the viewer may see them, with the kind of reason for which those rows fail now that failed.
+func (of *Of) decided(ctx context.Context, lines []ledger.HistoryLine) (all []Decision, err error) {
+	failing, err := of.failing(ctx, lines)
+	if err != nil {
+		return nil, err
+	}
+	for i, l := range lines {
+		one := Decision{
+			Number: l.Number, At: l.At, Key: of.shown(l.Key), What: l.Event, Says: text(whats, l.Event), Note: l.Note, Topic: of.Topic(l.Note),
+			Category: failing(&lines[i]),
+		}
+		if one.Category != "" {
 			one.Why = cmp.Or(categories[one.Category], string(one.Category))
 		}
 		all = append(all, one)

@@ -36,6 +36,7 @@ type Step struct {
 	Address string // of whoever the row is about; empty: the viewer may not see it
 	Person  string // the address of their page; empty: it is not for the viewer
 	Says    string
+	Topics  string // the ids of topics that Says calls by their names; empty: it calls none so
 	Reason  string // what is expected to go wrong; empty: nothing
 }
 
@@ -44,6 +45,25 @@ var kinds = []Choice{
 	{string(owlatsync.CreateContact), "creates a contact"}, {string(owlatsync.AdoptContact), "takes over a contact that is in Owlat already"}, {string(owlatsync.RenameContact), "changes an address"},
 	{string(owlatsync.SetField), "changes a name"}, {string(owlatsync.AddTopic), "puts on a topic"}, {string(owlatsync.RemoveTopic), "takes off a topic"}, {string(owlatsync.OptOut), "opts out of everything"},
 	{string(owlatsync.DeleteContact), "deletes a contact"}, {string(kept.Events), "sends an event"},
+}
+
+// kindsIn lists the kinds of changes that a plan has by its sums, and the one that was asked for. Without sums it lists all.
+func kindsIn(s *owlatsync.Summary, asked string) (all []Choice) {
+	if s == nil {
+		return kinds
+	}
+	has := map[string]int{
+		string(owlatsync.CreateContact): s.Outcomes[owlatsync.Created], string(owlatsync.AdoptContact): s.Outcomes[owlatsync.Adopted] + s.MayExist,
+		string(owlatsync.RenameContact): s.Outcomes[owlatsync.Renamed], string(owlatsync.SetField): s.Updates + s.Outcomes[owlatsync.Created] + s.Outcomes[owlatsync.Adopted],
+		string(owlatsync.AddTopic): s.Memberships.Added, string(owlatsync.RemoveTopic): s.Memberships.Removed, string(owlatsync.OptOut): s.Memberships.OptedOut + s.Sought,
+		string(owlatsync.DeleteContact): s.Outcomes[owlatsync.Removed], string(kept.Events): s.Events,
+	}
+	for _, c := range kinds {
+		if has[c.Value] > 0 || c.Value == asked {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // planned returns which steps the address asks for.
@@ -71,7 +91,7 @@ func ListPlan(ctx context.Context, of *Of) (v Plan, err error) {
 	if err != nil {
 		return v, err
 	}
-	v = Plan{Hidden: !of.Named, Whole: of.Whole, Kind: string(want.Kind), Kinds: kinds, Key: of.Query.Get("key")}
+	v = Plan{Hidden: !of.Named, Whole: of.Whole, Kind: string(want.Kind), Kinds: kindsIn(of.Run.Summary, string(want.Kind)), Key: of.Query.Get("key")}
 	query := url.Values{}
 	for name, text := range map[string]string{"kind": v.Kind, "key": v.Key} {
 		if text != "" {
@@ -103,10 +123,17 @@ const longest = 400
 
 // step returns a step as the viewer may see it.
 func (of *Of) step(d step.Decision) Step {
-	s := Step{Key: of.shown(d.Key), Says: clip(telling.Changes(d, of.Whole, of.Topic)), Reason: of.reason(d)}
+	s := Step{Key: of.shown(d.Key), Person: of.person(d.Key), Says: clip(telling.Changes(d, of.Whole, of.words)), Reason: of.reason(d)}
 	if of.Whole {
-		s.Address, s.Person = d.Address(), of.Person(d.Key)
+		s.Address = d.Address()
 	}
+	var named []string
+	for _, c := range d.Changes {
+		if t := of.Topic(c.Topic); t.Name != "" && !slices.Contains(named, t.Cited()) {
+			named = append(named, t.Cited())
+		}
+	}
+	s.Topics = strings.Join(named, ", ")
 	return s
 }
 
@@ -150,7 +177,7 @@ func WritePlan(ctx context.Context, of *Of, begin Begin) error {
 			if of.Whole {
 				address = d.Address()
 			}
-			out.Write(of.Run.Sync, of.shown(d.Key), address, strings.Join(kindsOf(d), " "), telling.Changes(d, of.Whole, of.Topic), of.reason(d))
+			out.Write(of.Run.Sync, of.shown(d.Key), address, strings.Join(kindsOf(d), " "), telling.Changes(d, of.Whole, of.cited), of.reason(d))
 		}
 		if err := out.Flush(); err != nil || !found.More {
 			return nil // it is whole, or the client has left
@@ -223,7 +250,7 @@ func Samples(ctx context.Context, of *Of) (all []telling.Sample, err error) {
 		if err != nil {
 			return nil, err
 		}
-		all = telling.Add(all, d, of.shown(d.Key), telling.Changes(d, of.Whole, of.Topic))
+		all = telling.Add(all, d, telling.SampleRow{Key: of.shown(d.Key), Person: of.person(d.Key), Text: telling.Changes(d, of.Whole, of.words)})
 	}
 	return all, nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
-	"owlatsync/internal/page/telling"
+	"owlatsync/internal/page/fed"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/step"
 )
@@ -26,7 +26,7 @@ type Of struct {
 	Named   bool   // the viewer may see keys
 	Whole   bool   // the viewer may also see keys that are or hold addresses, and the values of rows
 	Who     string // the viewer
-	Topic   telling.Topic
+	Topic   func(id string) fed.Topic
 	Person  func(key string) string // the address of the page of a row's person
 }
 
@@ -49,6 +49,21 @@ func (of *Of) shown(key string) string {
 	}
 	return key
 }
+
+// longestLinked is the longest key that leads to its person, in bytes: its address is longer still, and a page has a hundred of them.
+const longestLinked = 200
+
+// person returns the address of the page of a row's person, empty if it is not for the viewer.
+func (of *Of) person(key string) string {
+	if !of.Whole || key == "" || len(key) > longestLinked {
+		return ""
+	}
+	return of.Person(key)
+}
+
+// words and cited name a topic for people, and in files.
+func (of *Of) words(id string) string { return of.Topic(id).Words() }
+func (of *Of) cited(id string) string { return of.Topic(id).Cited() }
 
 // Begin begins to answer with a file; without it nothing is written.
 type Begin func() io.Writer

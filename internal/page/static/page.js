@@ -2,11 +2,14 @@
 "use strict";
 
 // Times in the viewer's zone; the exact UTC stays in the title.
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const minute = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const second = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const whole = (text) => text.replace(/\s/g, "\u00a0"); // a line breaks between the day and the time alone
 for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);
   if (!Number.isNaN(at.getTime())) {
-    time.textContent = short.format(at);
+    time.textContent = `${whole(day.format(at))}, ${whole((time.dataset.to === "second" ? second : minute).format(at))}`;
   }
 }
 
@@ -25,7 +28,10 @@ if (live) {
       location.reload();
       return;
     }
-    for (const name of ["status", "stage", "rows", "requests", "rate"]) {
+    const status = document.querySelector("[data-status]");
+    status.textContent = run.status;
+    status.dataset.state = run.status;
+    for (const name of ["stage", "rows", "requests", "rate"]) {
       fill(name, run[name], "–");
     }
     fill("left", run.left, "not known");

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"strconv"
 	"sync"
 	"time"
 
@@ -30,7 +29,7 @@ const (
 // Snapshot is how far a run is, in words for people: it is made once for all who look. It names no person.
 type Snapshot struct {
 	Status ledger.Status `json:"status"`
-	Stage  ledger.Stage  `json:"stage"`
+	Stage  string        `json:"stage"`    // what the run does, in words
 	Rows   string        `json:"rows"`     // read so far
 	Sent   string        `json:"requests"` // so far, of how many
 	Rate   string        `json:"rate"`     // a second
@@ -49,12 +48,18 @@ type Row struct {
 	Reason  string `json:"reason"`
 }
 
+// stages say what a run does in its stages.
+var stages = map[ledger.Stage]string{
+	ledger.StageStarting: "looks what earlier runs left open", ledger.StageReading: "reads the source", ledger.StagePlanning: "makes its plan", ledger.StageApplying: "sends changes",
+	ledger.StageEnding: "ends",
+}
+
 // Now returns how far a run is: as this process knows, or else as its record says.
 func Now(d *api.Deployment, r *ledger.Run) Snapshot {
-	s := Snapshot{Status: r.Status, Stage: r.Stage, Last: []Row{}, Counts: []string{}}
-	report, summary, left, began := r.Report, r.Summary, time.Duration(0), r.Started
+	s := Snapshot{Status: r.Status, Last: []Row{}, Counts: []string{}}
+	stage, report, summary, left, began := r.Stage, r.Report, r.Summary, time.Duration(0), r.Started
 	if st, here := d.Service.Progress(r.ID); here {
-		s.Stage, report, summary, left, began = st.Stage, st.Report, st.Summary, st.Left, st.Started
+		stage, report, summary, left, began = st.Stage, st.Report, st.Summary, st.Left, st.Started
 		if s.Status = ledger.StatusRunning; st.Waiting {
 			s.Status = ledger.StatusWaiting
 		}
@@ -62,17 +67,18 @@ func Now(d *api.Deployment, r *ledger.Run) Snapshot {
 			s.Rows = Number(st.Rows)
 		}
 	}
+	s.Stage = stages[stage]
 	if report != nil {
 		if s.Rows == "" && report.Rows > 0 {
 			s.Rows = Number(report.Rows)
 		}
-		for _, f := range Outcomes(report) {
+		for _, f := range Outcomes(&ledger.Run{Report: report}) {
 			s.Counts = append(s.Counts, f.Name+" "+f.Text)
 		}
 		s.Done = report.Requests.Total
 		s.Sent = Number(s.Done)
 		if took := d.Ledger.Now().Sub(began); s.Done > 0 && took > time.Second {
-			s.Rate = strconv.FormatFloat(float64(s.Done)/took.Seconds(), 'f', 1, 64)
+			s.Rate = perSecond(s.Done, took)
 		}
 	}
 	if summary != nil && r.Part.Whole() { // of a part, how much it will be is not known

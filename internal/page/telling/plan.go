@@ -34,11 +34,11 @@ func kind(d reconcile.Decision) string {
 	return "Other changes"
 }
 
-// Topic says which rows feed the topic with an id, empty if none is known to.
+// Topic says what the topic with an id is called.
 type Topic func(id string) string
 
 // Changes says what would be done for a row. With values it holds addresses and names.
-func Changes(d reconcile.Decision, values bool, fed Topic) string {
+func Changes(d reconcile.Decision, values bool, topic Topic) string {
 	var parts []string
 	creating := false
 	for _, c := range d.Changes {
@@ -60,9 +60,9 @@ func Changes(d reconcile.Decision, values bool, fed Topic) string {
 				parts = append(parts, Straight(c.Field)+" “"+Straight(c.From)+"” → “"+Straight(c.To)+"”")
 			}
 		case owlatsync.AddTopic:
-			parts = append(parts, "put on topic "+topic(c.Topic, fed))
+			parts = append(parts, "put on topic "+Straight(topic(c.Topic)))
 		case owlatsync.RemoveTopic:
-			parts = append(parts, "take off topic "+topic(c.Topic, fed))
+			parts = append(parts, "take off topic "+Straight(topic(c.Topic)))
 		case owlatsync.OptOut:
 			parts = append(parts, "opt out of everything, for good")
 		case owlatsync.DeleteContact:
@@ -83,14 +83,6 @@ func valueOr(value, otherwise string, values bool) string {
 	return otherwise
 }
 
-// topic names a topic.
-func topic(id string, fed Topic) string {
-	if rows := fed(id); rows != "" {
-		return Straight(id) + " (" + Straight(rows) + ")"
-	}
-	return Straight(id)
-}
-
 // Sample is a few examples of one kind of change in a held plan.
 type Sample struct {
 	Kind string // what would be done
@@ -98,15 +90,19 @@ type Sample struct {
 }
 
 // SampleRow is one row of a sample.
-type SampleRow struct{ Key, Text string }
+type SampleRow struct {
+	Key    string // empty: the viewer may not see it
+	Person string // the address of their page; empty: it is not for the viewer
+	Text   string
+}
 
 // Add puts a step into the sample of its kind, with what may be seen of it.
-func Add(all []Sample, d reconcile.Decision, key, text string) []Sample {
+func Add(all []Sample, d reconcile.Decision, row SampleRow) []Sample {
 	kind := kind(d)
 	i := slices.IndexFunc(all, func(s Sample) bool { return s.Kind == kind })
 	if i < 0 {
 		i, all = len(all), append(all, Sample{Kind: kind})
 	}
-	all[i].Rows = append(all[i].Rows, SampleRow{key, text})
+	all[i].Rows = append(all[i].Rows, row)
 	return all
 }

@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -18,6 +21,7 @@ import (
 type Fact struct {
 	Name, Text string
 	More       string // what the name means, where it does not say so; empty: it does
+	List       string // what lists it, behind the address of the run; empty: nothing does
 }
 
 // Facts says what a run was asked for and what it took.
@@ -46,43 +50,79 @@ func Facts(r *ledger.Run) (all []Fact) {
 		add("Refused, because too many came at once", Number(n))
 	}
 	if took := r.Finished.Sub(r.Started); !r.Finished.IsZero() && took > 0 && r.Report.Requests.Total > 0 {
-		add("Requests a second", strconv.FormatFloat(float64(r.Report.Requests.Total)/took.Seconds(), 'f', 1, 64))
+		add("Requests a second", perSecond(r.Report.Requests.Total, took))
 	}
 	if r.Report.LinksEnded != "" {
 		add("Unsubscribe secret", "could not be used to the end, and the run went on as without it: "+Straight(r.Report.LinksEnded))
 	}
 	m := r.Report.Memberships
+	if r.Status == ledger.StatusHeld && m.Added+m.Removed == 0 { // a guard let nothing through
+		return all
+	}
 	add("Put on topics", Number(m.Added))
 	if m.Pending > 0 {
 		add("Waiting for a confirmation", Number(m.Pending))
 	}
-	add("Taken off topics", Number(m.Removed))
+	off := Fact{Name: "Taken off topics", Text: Number(m.Removed)}
+	if s := r.Summary; s != nil && s.Memberships.Removed > m.Removed && r.Status.Ended() {
+		off.More = Number(s.Memberships.Removed) + " were planned; whoever had left before is not counted"
+	}
+	all = append(all, off)
 	if m.Skipped > 0 {
-		add("Topics left alone", Number(m.Skipped))
+		add("Topics left as they are", Number(m.Skipped))
 	}
 	if m.Unclear > 0 {
-		add("Consents neither yes nor no", Number(m.Unclear))
+		add("Consents that say neither yes nor no", Number(m.Unclear))
 	}
 	return all
 }
 
 // meanings say what outcomes mean whose names do not say it.
 var meanings = map[owlatsync.Outcome]string{
-	owlatsync.Renamed: "has a new address", owlatsync.Adopted: "was in Owlat before", owlatsync.Removed: "left the source", owlatsync.Invalid: "cannot be sent",
+	owlatsync.Updated: "names or topics changed", owlatsync.Renamed: "has a new address", owlatsync.Adopted: "was in Owlat before", owlatsync.Removed: "left the source", owlatsync.Invalid: "cannot be sent",
 	owlatsync.Duplicate: "another row counts instead", owlatsync.Skipped: "left alone on purpose",
 }
 
-// Outcomes counts the outcomes of the rows of a run.
-func Outcomes(r *owlatsync.Report) (all []Fact) {
-	if r == nil {
+// decisions is where the page of a run lists what it did.
+const decisions = "#decisions"
+
+// lists are where the rows with an outcome are listed.
+var lists = map[owlatsync.Outcome]string{
+	owlatsync.Created: "?what=created" + decisions, owlatsync.Updated: decisions, owlatsync.Renamed: decisions, owlatsync.Adopted: "?what=adopted" + decisions,
+	owlatsync.Removed: decisions, owlatsync.Failed: "?what=failed" + decisions, owlatsync.Invalid: "#unsendable", owlatsync.Duplicate: "#unsendable",
+}
+
+// Outcomes counts the outcomes of the rows of a run. Rows for which it did not do what it planned are told apart from those that are left alone on purpose.
+func Outcomes(r *ledger.Run) (all []Fact) {
+	if r.Report == nil {
 		return nil
 	}
 	for _, o := range owlatsync.Outcomes {
-		if n := r.Outcomes[o]; n > 0 {
-			all = append(all, Fact{string(o), Number(n), meanings[o]})
+		n := r.Report.Outcomes[o]
+		if o == owlatsync.Skipped && r.Summary != nil {
+			if left := undone(r); left.Name != "" && n > r.Summary.Outcomes[o] {
+				left.Text = Number(n - r.Summary.Outcomes[o])
+				all, n = append(all, left), r.Summary.Outcomes[o]
+			}
+		}
+		if n > 0 {
+			all = append(all, Fact{string(o), Number(n), meanings[o], lists[o]})
 		}
 	}
 	return all
+}
+
+// undone says why a run did not do all that it planned; without a name: it did, or goes on.
+func undone(r *ledger.Run) Fact {
+	switch {
+	case r.Status == ledger.StatusHeld:
+		return Fact{Name: "waiting for approval", More: "nothing is done for them yet", List: "/plan"}
+	case len(r.Guards) > 0:
+		return Fact{Name: "waited for approval", More: "this run did nothing for them"}
+	case r.Status.Ended() && r.Status != ledger.StatusOK && r.Status != ledger.StatusFailedRows:
+		return Fact{Name: "not reached", More: "the run ended before it did anything for them"}
+	}
+	return Fact{}
 }
 
 // Number returns a number with separators.
@@ -98,6 +138,37 @@ func Number(n int) string {
 	return b.String()
 }
 
+// Rate returns a number with separators, and with what stands behind its point.
+func Rate(v float64) string { return separated(strconv.FormatFloat(v, 'f', -1, 64)) }
+
+// Took says how long something took.
+func Took(d time.Duration) string {
+	const tenth = 100 * time.Millisecond
+	switch d = d.Round(tenth); {
+	case d < tenth:
+		return "under 0.1s"
+	case d < time.Second:
+		return fmt.Sprintf("0.%ds", d/tenth)
+	}
+	return d.String()
+}
+
+// perSecond returns how many a second something was, with one digit behind the point.
+func perSecond(n int, took time.Duration) string {
+	return separated(strconv.FormatFloat(float64(n)/took.Seconds(), 'f', 1, 64))
+}
+
+func separated(number string) string {
+	whole, rest, broken := strings.Cut(number, ".")
+	if n, err := strconv.Atoi(whole); err == nil {
+		whole = Number(n)
+	}
+	if broken {
+		whole += "." + rest
+	}
+	return whole
+}
+
 // Straight takes from a text what would turn the words around it, too. Where a text stands alone, <bdi> does that.
 func Straight(text string) string {
 	return strings.Map(func(r rune) rune {
@@ -108,6 +179,16 @@ func Straight(text string) string {
 	}, text)
 }
 
+// Sentence makes an error a sentence, in which nothing turns the words around it.
+func Sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	text = Straight(text)
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
+}
+
 // Waits says of a run that waits for somebody, or did, how it is; empty: nothing more than its status.
 func Waits(r *ledger.Run) string {
 	switch sent := r.Report != nil && r.Report.Requests.Writes > 0; {
@@ -115,8 +196,6 @@ func Waits(r *ledger.Run) string {
 		return "What it sent before stays. The rest waits until somebody approves or dismisses it."
 	case r.Status == ledger.StatusHeld:
 		return "Nothing of it was sent. It waits until somebody approves or dismisses it."
-	case r.Status == ledger.StatusDismissed:
-		return "Somebody decided against its plan."
 	case r.Mode == ledger.ModeReview && !r.Status.Ended():
 		return "It was asked to show its plan first."
 	}
@@ -125,8 +204,11 @@ func Waits(r *ledger.Run) string {
 
 // Approval says what an approval does.
 func Approval(r *ledger.Run) []string {
-	return append(PlanOf(r), "The source is read again, and the plan is applied only if it is still the held one. What is sent to Owlat cannot be taken back: "+
-		"contacts that are created and people who are put on topics set off their automations, such as welcome mails.")
+	all := append(PlanOf(r), "The source is read again, and the plan is applied only if it is still the held one. What is sent to Owlat cannot be taken back.")
+	if s := r.Summary; s == nil || s.Creates+s.TopicAdds > 0 {
+		all = append(all, "Contacts that are created and people who are put on topics set off their automations, such as welcome mails.")
+	}
+	return all
 }
 
 // PlanOf tells the plan of a run in numbers.
@@ -141,13 +223,51 @@ func PlanOf(r *ledger.Run) (all []string) {
 	if !r.Part.Whole() {
 		all = append(all, "The run was asked for a part of the rows. These are the numbers of the whole plan, of which no more than that part is applied.")
 	}
-	all = append(all, fmt.Sprintf("Of %s it would create %s, change the address or the names of %s, and take %s off a topic or delete them. It would put %s on a topic and send %s and %s.",
-		Counted(s.Rows, "row"), contacts(s.Creates), contacts(s.Updates), contacts(s.Removals), contacts(s.TopicAdds),
-		Counted(s.Events, "event"), Counted(s.Requests, "request")))
+	all = append(all, fmt.Sprintf("Of %s it would %s.", Counted(s.Rows, "row"), series(deeds(s))))
 	if n := s.Outcomes[owlatsync.Adopted] + s.MayExist; n > 0 {
-		all = append(all, fmt.Sprintf("%s may be in Owlat already, and are taken over then.", contacts(n)))
+		all = append(all, fmt.Sprintf("%s may be in Owlat already, and %s taken over then.", contacts(n), verb(n, "is", "are")))
 	}
 	return all
+}
+
+// deeds says what a plan would do, without what it would not.
+func deeds(s *owlatsync.Summary) (all []string) {
+	add := func(n int, text string) {
+		if n > 0 {
+			all = append(all, text)
+		}
+	}
+	add(s.Creates, "create "+contacts(s.Creates))
+	add(s.Updates, "change the address or the names of "+contacts(s.Updates))
+	add(s.TopicAdds, "put "+contacts(s.TopicAdds)+" on a topic")
+	off := " off a topic"
+	if s.Outcomes[owlatsync.Removed] > 0 { // rows that left the source
+		off += " or delete " + verb(s.Removals, "it", "them")
+	}
+	add(s.Removals, "take "+contacts(s.Removals)+off)
+	add(s.OptOuts+s.Sought, "opt "+contacts(s.OptOuts+s.Sought)+" out of everything")
+	add(s.Events, "send "+Counted(s.Events, "event"))
+	add(s.Requests, "need "+Counted(s.Requests, "request"))
+	return all
+}
+
+// series joins what is done to a part of a sentence.
+func series(deeds []string) string {
+	switch n := len(deeds); n {
+	case 0:
+		return "change nothing"
+	case 1:
+		return deeds[0]
+	default:
+		return strings.Join(deeds[:n-1], ", ") + " and " + deeds[n-1]
+	}
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
 }
 
 func contacts(n int) string { return Counted(n, "contact") }
