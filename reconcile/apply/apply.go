@@ -102,7 +102,7 @@ type run struct {
 	Needs
 	plan   Plan
 	pool   *owlat.Pool
-	topics *topics
+	topics *remote.Topics
 
 	mu        sync.Mutex
 	ended     error                      // why the run takes no more work; nil: it does
@@ -122,7 +122,7 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 		if err != nil {
 			return fmt.Errorf("record requests before they are sent: %w", err)
 		}
-		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]int)
+		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), remote.NewTopics(), make(map[uint64]int)
 	}
 	n.SoFar.plans++
 	a := &run{
@@ -292,7 +292,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 	if len(steps) == 0 {
 		return
 	}
-	records := make([]ledger.Record, len(steps))
+	records := make([]ledger.Record, len(steps), 2*len(steps))
 	var barred []ledger.Suppression
 	for i, s := range steps {
 		e := *s.Entry
@@ -307,6 +307,11 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			records[i].Event = string(s.Outcome)
 			records[i].Note = s.Reason
 		}
+		if names := step.Kept(s.Changes); names != "" {
+			also := records[i]
+			also.Event, also.Note = ledger.EventKept, names
+			records = append(records, also)
+		}
 	}
 	err := barring{a}.suppress(ctx, barred...)
 	if err == nil {
@@ -318,6 +323,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			continue
 		}
 		a.leftAlone(s.Skipped)
+		a.Tell.Kept(step.Keeps(s.Changes))
 		r := result{outcome: s.Outcome, reason: s.Reason}
 		if s.Outcome == owlatsync.Skipped {
 			r.category = leftOut(s)

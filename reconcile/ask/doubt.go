@@ -11,6 +11,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -30,6 +31,8 @@ type Asker struct {
 	Ledger ledger.Reader
 	Sync   string
 	Run    int64
+	// Overwrite says which fields of contacts the sync may overwrite.
+	Overwrite owlatsync.Overwrites
 
 	listed  *Listed // what Adopt has found; nil: it was not asked yet
 	mode    owlatsync.AdoptionMode
@@ -94,9 +97,10 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return ledger.Record{}, err
 		case c == nil:
 			e.Intent, e.Identity = ledger.Intent{}, ""
+			own.Unsent(e)
 			return record(e, "", "")
 		}
-		made := remote.EntryOf(e.Key, *c, ledger.OriginCreated, e)
+		made := remote.EntryOf(a.Overwrite, e.Key, *c, ledger.OriginCreated, e, own.Read)
 		if made.Identity = e.Identity; e.Origin != ledger.OriginDeleted { // a contact that replaces a deleted one does not count as new
 			made.Intent = e.Intent
 		}
@@ -110,7 +114,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return ledger.Record{}, err
 		}
 		if sent, _, _ := remote.There(a.Client, a.Ledger, e.ChangedAt); heir != nil && heir.CreatedAt.Before(sent) {
-			return record(remote.Succeed(e, *heir), "merged", remote.ReasonMergedAbsent)
+			return record(remote.Succeed(a.Overwrite, e, *heir), "merged", remote.ReasonMergedAbsent)
 		}
 		return record(remote.Deleted(e, a.now()), "deleted", "a delete whose answer was lost had taken effect")
 	case remote.IsGone(err):
@@ -120,7 +124,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return ledger.Record{}, err
 		}
 		if heir != nil {
-			return record(remote.Succeed(e, *heir), "merged", remote.ReasonMerged)
+			return record(remote.Succeed(a.Overwrite, e, *heir), "merged", remote.ReasonMerged)
 		}
 		e.Origin = ledger.OriginGone
 		return record(e, "gone", step.ReasonGone)
@@ -130,10 +134,9 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	if e.Origin == ledger.OriginDeleting {
 		e.Origin = ledger.OriginCreated
 	}
-	email, fields := e.Email, e.Fields
-	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(c)
-	remote.Witnessed(e, c)
-	step.SettleAwaited(e, email != e.Email || fields != e.Fields)
+	took := own.Took(a.Overwrite, e, remote.HeldBy(c))
+	remote.Looked(a.Overwrite, e, c)
+	step.SettleAwaited(e, took)
 	return record(e, "", "")
 }
 
