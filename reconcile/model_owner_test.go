@@ -45,7 +45,7 @@ func (m *model) changeRule() {
 			continue
 		}
 		for _, c := range m.server.Contacts() {
-			m.owners.wrote(s, c.ID, f, nameOf(c, f))
+			m.owners.count(s, c.ID, f, nameOf(c, f))
 		}
 	}
 }
@@ -75,6 +75,7 @@ func nameOf(c owlattest.ContactState, f owlatsync.ContactField) string {
 // owners is what the model remembers of who wrote the names of contacts.
 type owners struct {
 	ours map[ownedName][]string // what a sync wrote, or agreed to, in its order
+	free map[ownedName]string   // what was there while no rule held: it may count as the sync's
 	held map[ownedName]string   // what Owlat holds, of no sync; only while a run goes on
 	lost map[ownedName]bool     // of held: a request of unknown outcome was sent since
 }
@@ -92,6 +93,18 @@ func (o *owners) wrote(s *modelSync, contact string, f owlatsync.ContactField, v
 	}
 	at := ownedName{s.Name, contact, f}
 	o.ours[at] = append(o.ours[at], value)
+}
+
+func (o *owners) count(s *modelSync, contact string, f owlatsync.ContactField, value string) {
+	if o.free == nil {
+		o.free = make(map[ownedName]string)
+	}
+	o.free[ownedName{s.Name, contact, f}] = value
+}
+
+func (o *owners) wasFree(s *modelSync, contact string, f owlatsync.ContactField, value string) bool {
+	was, known := o.free[ownedName{s.Name, contact, f}]
+	return known && was == value
 }
 
 // begin notes what Owlat holds before a run.
@@ -152,7 +165,7 @@ func (m *model) checkOwners(log *runLog) {
 func (m *model) mayWrite(log *runLog, r request, f owlatsync.ContactField, held, value string) {
 	rule := log.config.Overwrite.Fields[f]
 	may := rule.Always() || rule == owlatsync.OverwriteIfEmpty && held == "" ||
-		rule == owlatsync.OverwriteIfOurs && m.ours(log.sync, r.contact, f, held)
+		rule == owlatsync.OverwriteIfOurs && (m.ours(log.sync, r.contact, f, held) || m.excused(ruleless, m.owners.wasFree(log.sync, r.contact, f, held)))
 	if !may {
 		m.fail("the %s of contact %s was %q, not written by the sync (%q), and a run wrote %q although overwrite is %s", f.Label(), r.contact, held,
 			m.owners.ours[ownedName{log.sync.Name, r.contact, f}], value, rule)

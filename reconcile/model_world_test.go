@@ -173,9 +173,9 @@ type model struct {
 	everMarked map[string]bool      // contacts whose rows have said that no mail may go to them
 	addresses  map[string][]string  // that contacts had
 	owners     owners
-	ending     bool                 // nothing goes wrong any more
-	ticks      int                  // orders told, sent, lefts and looks
-	counts     map[string]int       // what happened how often
+	ending     bool           // nothing goes wrong any more
+	ticks      int            // orders told, sent, lefts and looks
+	counts     map[string]int // what happened how often
 	trace      []string
 	failures   []string
 }

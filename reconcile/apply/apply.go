@@ -1,5 +1,5 @@
 // Package apply carries out a plan phase by phase, several rows at once, and records each step when Owlat has confirmed it. It
-// knows no policy: each step says what to do, and what instead if its contact turns out to be there.
+// knows no policy but who owns a field: each step says what to do, and what instead if its contact turns out to be there.
 package apply
 
 import (
@@ -81,8 +81,10 @@ type Needs struct {
 	Notes    Notes
 	Log      *slog.Logger
 
-	Sync       string
-	Run        int64
+	Sync string
+	Run  int64
+	// Overwrite says which fields of contacts that are in Owlat may be overwritten. Often only an answer shows that it matters.
+	Overwrite  owlatsync.Overwrites
 	PrivateKey bool // keys of rows are personal data and are not logged
 
 	Stop  <-chan struct{} // closing it ends the run: no more work is taken

@@ -30,7 +30,7 @@ func (r heir) follow(ctx context.Context) error {
 	if err := never(r).inherit(ctx, c.ID); err != nil {
 		return err
 	}
-	r.e = remote.Inherit(r.s.Overwrite, r.e, *c)
+	r.e = remote.Inherit(r.Overwrite, r.e, *c)
 	r.followed()
 	r.event("merged", fmt.Sprintf("the contact %s is gone, and the contact %s has its address", was, c.ID))
 	return nil

@@ -17,14 +17,14 @@ type owner struct{ *row }
 
 // judge decides by the entry as it is now, and notes what is kept: in the entry, in the changes of the step, and for the report.
 func (r owner) judge() own.Verdict {
-	v := own.Judge(r.s.Overwrite, r.e, own.Wanted{Email: r.s.Row.Address(), Fields: r.s.Row.Fields}, r.Ledger.Now())
-	if r.s.Overwrite.Always() {
+	v := own.Judge(r.Overwrite, r.e, own.Wanted{Email: r.s.Row.Address(), Fields: r.s.Row.Fields}, r.Ledger.Now())
+	if r.Overwrite.Always() {
 		return v
 	}
 	r.e.FieldMarks, r.s.Row = v.Marks, r.s.Row.Keeping(cmp.Or(v.Write.Email, r.e.Email))
 	if kept := slices.DeleteFunc(slices.Clone(v.Changes), writes); len(kept) > 0 {
 		r.s.Changes = append(slices.Clone(r.s.Changes), kept...)
-		r.s.Reason = cmp.Or(r.s.Reason, own.Reason(r.s.Overwrite, r.e, kept))
+		r.s.Reason = cmp.Or(r.s.Reason, own.Reason(r.Overwrite, r.e, kept))
 		r.result.reason = cmp.Or(r.result.reason, r.s.Reason)
 		r.keeps(kept)
 	}
@@ -49,7 +49,7 @@ func (r owner) look(ctx context.Context) (bool, error) {
 	case err != nil:
 		return true, err
 	}
-	remote.Looked(r.s.Overwrite, r.e, c)
+	remote.Looked(r.Overwrite, r.e, c)
 	r.replan()
 	return true, nil
 }

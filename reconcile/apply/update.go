@@ -50,7 +50,7 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	// Without this record, a row that changes back before the next run would count as in step while the contact has changed.
 	err = r.call(ctx, once(func(ctx context.Context) (err error) {
 		r.e.Doubt, r.e.Events = true, r.s.Awaited(due)
-		own.Send(r.s.Overwrite, r.e, write)
+		own.Send(r.Overwrite, r.e, write)
 		if known {
 			err = r.flush(ctx)
 		}

@@ -85,7 +85,6 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 			s.Outcome = owlatsync.Renamed
 		}
 	}
-	s.Overwrite = p.Overwrite
 	old := k.SetBack || e.MetBefore()
 	s.Events = due(p.Events, e.Events, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
 	suppressed := k.Suppressed || r.Never

@@ -62,9 +62,7 @@ type Step struct {
 	Joins    bool               `json:"joins,omitempty"`     // no earlier run began one of the adds to topics
 	// Spends are topics to which the contact is added only because another sync created it: not after a departure.
 	Spends []string `json:"spends,omitempty"`
-	// Overwrite says which fields may be overwritten. Looks says that somebody may have changed one of them that is to be: the contact is read first.
-	Overwrite owlatsync.Overwrites `json:"overwrite,omitzero"`
-	Looks     bool                 `json:"looks,omitempty"`
+	Looks  bool     `json:"looks,omitempty"` // somebody may have changed a field in Owlat that is to be overwritten: the contact is read first
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }
