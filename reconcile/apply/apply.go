@@ -184,7 +184,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred, category: ledger.CategoryKept})
 			continue
 		case a.stopping(ctx):
-			a.settle(ctx, settled)
+			settling{a}.settle(ctx, settled)
 			if settled = settled[:0]; (aging{a}).stale() {
 				return nil
 			}
@@ -194,7 +194,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 		switch a.SoFar.choose(a.Part, s); phase {
 		case step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {
-				a.settle(ctx, settled)
+				settling{a}.settle(ctx, settled)
 				settled = settled[:0]
 			}
 		default:
@@ -205,7 +205,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			})
 		}
 	}
-	a.settle(ctx, settled)
+	settling{a}.settle(ctx, settled)
 	if phase == step.Withdraw {
 		return a.withdrawEarly(ctx)
 	}
@@ -289,8 +289,11 @@ func (a *run) health(err error) {
 	}
 }
 
-// settle records rows that need no request.
-func (a *run) settle(ctx context.Context, steps []*step.Step) {
+// settling records rows that need no request.
+type settling struct{ *run }
+
+// settle records them and tells their outcomes.
+func (a settling) settle(ctx context.Context, steps []*step.Step) {
 	if len(steps) == 0 {
 		return
 	}
@@ -315,7 +318,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			records = append(records, also)
 		}
 	}
-	err := barring{a}.suppress(ctx, barred...)
+	err := barring{a.run}.suppress(ctx, barred...)
 	if err == nil {
 		err = a.record(ctx, records...)
 	}

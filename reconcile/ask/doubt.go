@@ -57,7 +57,7 @@ func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (u
 	reason := ""
 	for _, e := range doubtful {
 		if failing < unanswered {
-			settled, err := a.settle(ctx, e)
+			settled, err := doubts{a}.settle(ctx, e)
 			switch {
 			case ctx.Err() != nil:
 				return nil, context.Cause(ctx)
@@ -84,8 +84,11 @@ func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (u
 	return unsettled, nil
 }
 
+// doubts looks up what became of the request of an earlier run.
+type doubts struct{ *Asker }
+
 // settle returns the record of what Owlat holds for the entry.
-func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, error) {
+func (a doubts) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, error) {
 	record := func(e *ledger.Entry, event, note string) (ledger.Record, error) {
 		e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, a.Ledger.Now()
 		return ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e, Event: event, Note: note}, nil
@@ -148,7 +151,7 @@ func (a *Asker) now() time.Time {
 
 // madeInDoubt returns the contact that an unanswered create made, nil if it made none. It looks under the address, and at contacts
 // that other syncs have met under it, because they may have been renamed since.
-func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
+func (a doubts) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
 	c, err := remote.Find(ctx, a.Client, e.Identity)
 	if err == nil && remote.Mine(a.Client, a.Ledger, e.Intent, *c) {
 		return a.unclaimed(ctx, e, c)
@@ -177,7 +180,7 @@ func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contac
 
 // unclaimed returns the contact, or nil if another row has it or created it, or if another create of the address that is in doubt
 // is likelier to have made it.
-func (a *Asker) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact) (*owlat.Contact, error) {
+func (a doubts) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact) (*owlat.Contact, error) {
 	rival, elsewhere, err := remote.Rivals(ctx, a.Ledger, a.Sync, []string{e.Key}, c.ID)
 	if err != nil || rival != "" || elsewhere {
 		return nil, err
