@@ -39,7 +39,7 @@ func (s *Seen) Find(id string) (c *owlat.Contact, ok bool) {
 func (a *Asker) Look(ctx context.Context, contacts map[string]struct{}, known int, tell func(contacts, total int)) (*Seen, owlatsync.Looking, error) {
 	reads := len(contacts)
 	how := owlatsync.Looking{Mode: owlatsync.LookSingly, Contacts: reads}
-	if list, reason := listOrLook(reads, known); !list {
+	if list, reason := listOrLook(reads, known, 0); !list {
 		how.Reason = reason
 		return nil, how, nil
 	}
@@ -54,7 +54,7 @@ func (a *Asker) Look(ctx context.Context, contacts map[string]struct{}, known in
 		}
 		how.Requests++
 		if how.Requests == 1 {
-			list, reason := listOrLook(reads, max(page.Total-remote.ListPage, 0))
+			list, reason := listOrLook(reads, page.Total, 1)
 			if how.Reason = reason; !list {
 				return nil, how, nil
 			}
@@ -80,9 +80,9 @@ func (s *Seen) add(page []owlat.Contact, wanted map[string]struct{}) {
 	}
 }
 
-// listOrLook decides whether listing so many contacts costs less than looking at some of them one by one. Pure.
-func listOrLook(reads, contacts int) (list bool, reason string) {
+// listOrLook decides whether listing so many contacts, of which some pages are there, costs less than looking at some of them one by one. Pure.
+func listOrLook(reads, contacts, there int) (list bool, reason string) {
 	pages := remote.ListingCost(contacts)
-	return pages < reads, fmt.Sprintf("listing %s costs %s, reading %s one by one %d", owlatsync.Counted(contacts, "contact"),
+	return pages-there < reads, fmt.Sprintf("listing %s costs %s, reading %s one by one %d", owlatsync.Counted(contacts, "contact"),
 		owlatsync.Counted(pages, "request"), owlatsync.Counted(reads, "contact"), reads)
 }
