@@ -39,6 +39,7 @@ type Report struct {
 	InStep      int              `json:"in_step,omitempty"` // rows that were in step before; only counted if Turned is above 0
 	Turned      int              `json:"turned,omitempty"`  // rows of InStep that are invalid now
 	Outcomes    map[Outcome]int  `json:"outcomes"`
+	Kept        int              `json:"kept,omitempty"` // values that stay as Owlat has them although rows say something else; each is told in one run
 	Memberships MembershipCounts `json:"memberships"`
 	Requests    RequestCounts    `json:"requests"`
 	Seconds     float64          `json:"seconds"`

@@ -34,6 +34,12 @@ type Summary struct {
 	// SetBack says that the ledger was found to be older than what was done, and no run has come to its end since: consents that
 	// it did not know of count as old ones, and events that may have been sent are not sent.
 	SetBack     bool             `json:"set_back,omitempty"`
+	// Kept counts the values that stay as Owlat has them although rows say something else, because they may not be overwritten, and of which no run has
+	// told yet. Looks counts the contacts that are read right before they are changed: somebody may have changed them in Owlat, and what is found so is
+	// kept too.
+	Kept        int              `json:"kept,omitempty"`
+	Looks       int              `json:"looks,omitempty"`
+	Looking     *Looking         `json:"looking,omitempty"` // how these contacts are looked at; nil: there are few, or none
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Memberships MembershipCounts `json:"memberships"`
 	Events      int              `json:"events"`   // events to be sent
@@ -72,6 +78,22 @@ func (s Summary) OfChanges() bool { return s.Reading != nil && s.Reading.Mode !=
 
 // Spoiled says why a run would not count as healthy, as Report.Spoiled does.
 func (s Summary) Spoiled() string { return spoiled(s.Turned, s.InStep) }
+
+// Looking tells how a run looks at contacts that it is to change, and that somebody may have changed in Owlat.
+type Looking struct {
+	Mode     LookingMode `json:"mode"`
+	Reason   string      `json:"reason"`   // the arithmetic, for people
+	Contacts int         `json:"contacts"` // contacts to be looked at
+	Requests int         `json:"requests"` // requests spent on listing
+}
+
+// LookingMode is how a run looks at contacts.
+type LookingMode string
+
+const (
+	LookSingly  LookingMode = "singly" // each is read right before its change
+	LookListing LookingMode = "list"   // all contacts were listed before the plan was made
+)
 
 // Adoption tells how a sync finds contacts that were in Owlat before.
 type Adoption struct {

@@ -45,6 +45,7 @@ type Entry struct {
 	Memberships []Membership
 	Intent      Intent
 	Events      []EventMark // events that are due or whose outcome is not known
+	FieldMarks  []FieldMark // of fields that may not always be overwritten, in no order
 	Failure     *Failure    // why the row is not applied; nil if it is
 	// Departed says that the row has left the source and that all is done that follows from it. It names the terms under which that
 	// was done, in the engine's own words; empty: the source had the row when it was last read. A departed entry has no Fingerprint,

@@ -62,7 +62,7 @@ func (a *agreed) rest(p *plan.Plan) (owlatsync.Summary, error) {
 func promises(s *step.Step) (hashes []uint64) {
 	for _, c := range s.Changes {
 		switch c.Kind {
-		case owlatsync.AdoptContact: // sends nothing
+		case owlatsync.AdoptContact, owlatsync.KeepField: // sends nothing
 			continue
 		case owlatsync.SetField, owlatsync.RenameContact:
 			c.From = "" // what counts is what becomes of it

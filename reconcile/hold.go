@@ -183,7 +183,7 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 		if err != nil {
 			return err
 		}
-		if len(s.Changes) == 0 && s.Pending() == 0 {
+		if len(s.Changes) == step.Keeps(s.Changes) && s.Pending() == 0 {
 			continue // the ledger alone
 		}
 		if len(only) > 0 && !slices.Contains(only, s.Row.Key) {
@@ -192,6 +192,9 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 		var b strings.Builder
 		fmt.Fprintf(&b, "%d\x00%d\x00%s\x00%d", s.Phase, s.Order, s.Outcome, s.Pending())
 		for _, c := range s.Changes {
+			if c.Kind == owlatsync.KeepField {
+				continue
+			}
 			fmt.Fprintf(&b, "\x00%q", c)
 		}
 		if err := each(s, ledger.HashText(s.Row.Key), ledger.HashText(b.String())); err != nil {

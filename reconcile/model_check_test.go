@@ -44,6 +44,7 @@ func (m *model) checkStretch(log *runLog, spec *runSpec) {
 	m.checkSetBack(log)
 	m.checkOptIn(log)
 	m.checkNever(log)
+	m.checkOwners(log)
 }
 
 // checkReport: every row has one outcome in the whole run, and the numbers hold together.

@@ -277,11 +277,10 @@ func (m *model) checkContact(log *runLog, i int, e *ledger.Entry, repaired bool)
 	}
 	row := log.rows[i]
 	m.checkValue(i, "email", c, c.Email, normal(row.Email.Value), repaired)
-	if want, has := wanted(log, row.Fields[owlatsync.FirstName]); has {
-		m.checkValue(i, "first", c, c.FirstName, want, repaired)
-	}
-	if want, has := wanted(log, row.Fields[owlatsync.LastName]); has {
-		m.checkValue(i, "last", c, c.LastName, want, repaired)
+	for _, f := range owlatsync.ContactFields {
+		if want, has := wanted(log, row.Fields[f]); has && !(nameOf(c, f) != want && m.excused(mayNot, m.mayStay(log, c.ID, f, nameOf(c, f)))) {
+			m.checkValue(i, heldAs[f], c, nameOf(c, f), want, repaired)
+		}
 	}
 	for at, topic := range log.topics {
 		m.checkMembership(log, i, at, topic, e, c)

@@ -23,6 +23,8 @@ const (
 	olderMet      excuse = "the ledger is older than what was done, and the row may have been met before"
 
 	// What only a person can decide, and what is told.
+	ruleless   excuse = "the value was there while any could be overwritten: it counts as the sync's"
+	mayNot     excuse = "the value may not be overwritten, or somebody else has changed it: it is kept"
 	toldUnsure excuse = "it is told that nobody knows whether the contact is on the topic"
 	toldOff    excuse = "it is told that the contact is not on the topic, and that the add was lost or the person has left since"
 	leftAll    excuse = "the person is known to have left, by reading, and is on no topic: only a new yes puts them on another"

@@ -171,6 +171,7 @@ func (m *model) run(s *modelSync, spec *runSpec) *runLog {
 		m.tell("  fault %+v", fault)
 	}
 	m.running = log
+	m.owners.begin(m.server.Contacts())
 	note := func(v progress.Value) { m.running.note(v) }
 	var err error
 	var report *owlatsync.Report
@@ -237,8 +238,8 @@ func (m *model) tellRun(log *runLog) {
 		m.trace = append(m.trace, fmt.Sprintf("    %s %s %s topic %d", e.Action, e.Email, e.ContactID[:6], slices.Index(m.topics, e.TopicID)))
 	}
 	for _, e := range m.entries(log.sync) {
-		m.trace = append(m.trace, fmt.Sprintf("    ledger: %s -> %s %.6s %s/%q/%q intent %v members %v events %v failure %v", e.Key, e.Origin,
-			e.ContactID, e.Email, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName], !e.Intent.Create.IsZero(), m.memberships(e), e.Events, e.Failure != nil))
+		m.trace = append(m.trace, fmt.Sprintf("    ledger: %s -> %s %.6s %s/%q/%q marks %+v intent %v members %v events %v failure %v", e.Key, e.Origin,
+			e.ContactID, e.Email, e.Fields[owlatsync.FirstName], e.Fields[owlatsync.LastName], e.FieldMarks, !e.Intent.Create.IsZero(), m.memberships(e), e.Events, e.Failure != nil))
 	}
 }
 

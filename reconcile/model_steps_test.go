@@ -44,6 +44,7 @@ var stepKinds = []struct {
 	{"order", 1, (*model).reorder},
 	{"churn", 1, (*model).churn},
 	{"everybody leaves", 1, (*model).everybodyLeaves},
+	{"rule", 0, (*model).changeRule}, // only in histories with rules
 	{"never mail", 0, (*model).mark}, // only in histories with the column
 
 	// In Owlat.
@@ -51,6 +52,7 @@ var stepKinds = []struct {
 	{"opt out", 6, (*model).optOut},
 	{"consent again", 4, (*model).consentAgain},
 	{"confirm", 2, (*model).confirm},
+	{"correction", 0, (*model).correct}, // only in histories with rules
 	{"erase", 3, (*model).erase},
 	{"somebody else creates", 3, (*model).otherCreates},
 	{"somebody else updates", 3, (*model).otherUpdates},

@@ -268,6 +268,7 @@ func newHistory(seed uint64, in place) *history {
 		}
 	}
 	h.withMarks()
+	h.withCorrections()
 	return h
 }
 

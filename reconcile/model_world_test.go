@@ -172,9 +172,10 @@ type model struct {
 	outs       []barred             // opt-outs that were sent since the ledger was lost
 	everMarked map[string]bool      // contacts and addresses whose rows have said that no mail may go to them
 	addresses  map[string][]string  // that contacts had
-	ending     bool                 // nothing goes wrong any more
-	ticks      int                  // orders told, sent, lefts and looks
-	counts     map[string]int       // what happened how often
+	owners     owners
+	ending     bool           // nothing goes wrong any more
+	ticks      int            // orders told, sent, lefts and looks
+	counts     map[string]int // what happened how often
 	trace      []string
 	failures   []string
 }
@@ -213,8 +214,8 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	}
 	m.tell("%d syncs, %d topics, %d workers, limiter %v, %s", len(m.syncs), len(m.topics), h.workers, m.limiter, m.links)
 	for _, s := range m.syncs {
-		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, key is address %v, all rows every %v, guards %+v, %d events", s.Name,
-			m.topicNames(&s.Sync), s.OnMissing, s.OnRemoteDelete, s.Nulls, s.KeyIsAddress, s.FullEvery, s.Guards, len(s.Events))
+		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, overwrite %q, key is address %v, all rows every %v, guards %+v, %d events", s.Name,
+			m.topicNames(&s.Sync), s.OnMissing, s.OnRemoteDelete, s.Nulls, s.Overwrite.Fields, s.KeyIsAddress, s.FullEvery, s.Guards, len(s.Events))
 	}
 	return m
 }
@@ -248,6 +249,9 @@ func (m *model) newSync(index int, name string) *modelSync {
 		if m.r.IntN(4) > 0 {
 			m.configure(s, topic)
 		}
+	}
+	if m.h.ruled() {
+		s.rule(rand.New(rand.NewPCG(m.h.seed, uint64(9+index))))
 	}
 	return s
 }

@@ -80,6 +80,9 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, o PlanOptions, full bool
 			summary.Adoption.Requests += remote.ListingCost(summary.Entries)
 		}
 		asking := summary.Adoption.Requests + summary.Lookups // a run would ask again
+		if summary.Looking != nil {
+			asking += summary.Looking.Requests
+		}
 		summary.Duration, summary.Longest = e.client.Estimate(summary.Requests+asking), e.client.Estimate(summary.Most.Requests+asking)
 		err = also(err, p.Close())
 	}
@@ -109,6 +112,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 		return plan.New(needs).Make(ctx, nil, err)
 	}
 	needs.Unsettled = w.unsettled
+	needs.Fresh, needs.Lasting = w.refreshed && w.reading.times == 1, w.sync.fresh() < 0
 	if !w.reading.changes {
 		needs.Adopted = state.Adopted
 	}
@@ -123,6 +127,9 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	}
 	p, err := planner.Make(ctx, scanned, err)
 	p.Summary.Lookups = w.counter.Counts().Total - before - p.Summary.Adoption.Requests
+	if how := p.Summary.Looking; how != nil {
+		p.Summary.Lookups -= how.Requests
+	}
 	p.Summary.Duration, p.Summary.Longest = w.client.Estimate(p.Summary.Requests), w.client.Estimate(p.Summary.Most.Requests)
 	p.Summary.LinksLast = time.Duration(float64(p.Summary.Links) / w.client.Preferences.Rate() * float64(time.Second))
 	return p, err
@@ -130,7 +137,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 
 func (w *work) asker() *ask.Asker {
 	if w.asking == nil {
-		w.asking = &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID}
+		w.asking = &ask.Asker{Client: w.client, Ledger: w.reader, Sync: w.sync.Name, Run: w.run.ID, Overwrite: w.policies.Overwrite}
 	}
 	return w.asking
 }

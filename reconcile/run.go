@@ -45,6 +45,7 @@ type work struct {
 
 	read      bool              // no add of earlier runs is unsure and unread
 	settled   bool              // the doubts of earlier runs were looked up
+	refreshed bool              // the ledger was corrected to a listing of Owlat's contacts before the first plan
 	unsettled map[string]string // why rows wait whose doubts could not be settled, by their keys and addresses
 }
 

@@ -94,6 +94,12 @@ func (u unseated) Adopt(ctx context.Context, rows ask.Rows, tell func(contacts, 
 	return u.Contacts.Adopt(ctx, rows, tell)
 }
 
+// Look implements plan.Contacts.
+func (u unseated) Look(ctx context.Context, contacts map[string]struct{}, known int, tell func(contacts, total int)) (*ask.Seen, owlatsync.Looking, error) {
+	u.seat.leave()
+	return u.Contacts.Look(ctx, contacts, known, tell)
+}
+
 // Living implements plan.Contacts.
 func (u unseated) Living(ctx context.Context, contacts []string) (gone map[string]bool, unknown map[string]string, err error) {
 	u.seat.leave()

@@ -186,7 +186,7 @@ func (s *stretch) apply(ctx context.Context) (ending ledger.Ending, err error) {
 	}
 	part := s.options.Part
 	err = apply.Apply(ctx, apply.Needs{
-		Client: s.client, Ledger: s.reader, Writer: s.lock, Heard: s.engine.ledger, Held: held(s.work), Tell: s.tell, Links: s.links, Departed: s.engine.parted, Notes: &s.reading.again, Log: s.engine.log, Sync: s.sync.Name,
+		Client: s.client, Ledger: s.reader, Writer: s.lock, Heard: s.engine.ledger, Held: held(s.work), Tell: s.tell, Links: s.links, Departed: s.engine.parted, Notes: &s.reading.again, Log: s.engine.log, Sync: s.sync.Name, Overwrite: s.policies.Overwrite,
 		Run: s.run.ID, PrivateKey: s.sync.KeyIsAddress, Stop: s.options.Stop, Until: s.until, GivesWay: s.givesWay, Part: part, Workers: s.engine.workers,
 		SoFar: &s.soFar, Undated: s.plan.Undated,
 	}, s.plan)

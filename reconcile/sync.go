@@ -61,6 +61,11 @@ type Sync struct {
 	// an unsubscribe secret; without it they leave the topics of the sync.
 	Suppressed bool
 	Nulls      NullPolicy
+	// Overwrite says for each field whether a run may replace what Owlat holds in contacts that exist; the zero value: always. Under another
+	// word a value is kept where it may not be replaced: the contact stays as it is there, the row counts as in step, and what was kept is told
+	// once (Report.Kept). Where somebody may have changed a field in Owlat since the last answer, a run reads the contact right before it writes, or lists all contacts where
+	// that costs less; this needs the scope contacts:read. What changes between the look and the write is overwritten: Owlat has no conditional write.
+	Overwrite owlatsync.Overwrites
 	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
 	// row.
 	KeyIsAddress bool
@@ -82,7 +87,7 @@ type Sync struct {
 // Policies returns the policies of the sync.
 func (s *Sync) Policies() *policy.Policies {
 	return &policy.Policies{
-		Sync: s.Name, Topics: s.Topics, Suppressed: s.Suppressed, Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress, Duplicates: s.Duplicates, OnMissing: s.OnMissing,
+		Sync: s.Name, Topics: s.Topics, Suppressed: s.Suppressed, Nulls: s.Nulls, Overwrite: s.Overwrite, KeyIsAddress: s.KeyIsAddress, Duplicates: s.Duplicates, OnMissing: s.OnMissing,
 		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events,
 	}
 }

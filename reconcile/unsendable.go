@@ -49,6 +49,10 @@ func (nobody) Adopt(context.Context, ask.Rows, func(contacts, total int)) (*ask.
 	return nil, owlatsync.Adoption{Mode: owlatsync.AdoptNothing}, nil
 }
 
+func (nobody) Look(context.Context, map[string]struct{}, int, func(contacts, total int)) (*ask.Seen, owlatsync.Looking, error) {
+	return nil, owlatsync.Looking{}, nil
+}
+
 func (nobody) Living(context.Context, []string) (map[string]bool, map[string]string, error) {
 	return nil, nil, nil
 }

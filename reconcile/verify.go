@@ -27,6 +27,7 @@ const (
 	SourceAhead    = compare.SourceAhead
 	ChangedInOwlat = compare.ChangedInOwlat
 	AddressDiffers = compare.AddressDiffers
+	KeptInOwlat    = compare.KeptInOwlat
 	MissingInOwlat = compare.MissingInOwlat
 	UnknownInOwlat = compare.UnknownInOwlat
 	TwinInOwlat    = compare.TwinInOwlat
@@ -140,7 +141,7 @@ func (e verification) underLock(ctx context.Context, syncs []Sync, o VerifyOptio
 	}
 	v.Contacts = contacts.Len()
 	for _, s := range syncs {
-		c := &compare.Comparison{Ledger: on.reader, Lock: lock, Sync: s.Name, Contacts: contacts, Repair: o.Repair, Each: each}
+		c := &compare.Comparison{Ledger: on.reader, Lock: lock, Sync: s.Name, Contacts: contacts, Repair: o.Repair, Each: each, Overwrite: s.Overwrite}
 		err := c.Compare(ctx)
 		v.Entries, v.Repaired = v.Entries+c.Entries, v.Repaired+c.Repaired
 		if err != nil {
@@ -181,6 +182,7 @@ func (w refreshing) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &compare.Comparison{Ledger: w.reader, Lock: w.lock, Sync: w.sync.Name, Contacts: contacts, Repair: true, Each: func(Finding) error { return nil }}
+	c := &compare.Comparison{Ledger: w.reader, Lock: w.lock, Sync: w.sync.Name, Contacts: contacts, Repair: true, Each: func(Finding) error { return nil }, Overwrite: w.sync.Overwrite}
+	w.refreshed = true
 	return c.Compare(ctx)
 }

@@ -134,6 +134,10 @@ func (c deployment) keyAndReading(ctx context.Context, client *owlat.Client) boo
 	case errors.Is(err, owlat.ErrForbidden):
 		key.Status, key.Message = OK, "accepted"
 		c.found(key)
+		if c.place == 0 && slices.ContainsFunc(c.Syncs, func(s config.Sync) bool { return !s.Overwrite.Always() }) {
+			c.refused(fmt.Errorf("look before a change (overwrite): %w", err), scope)
+			return true
+		}
 		scope.Status = Warning
 		scope.Message = "the key lacks it: existing contacts cannot be compared, so that the first run sends more requests"
 		if c.place > 0 {

@@ -88,6 +88,8 @@ type Sync struct {
 	// Suppressed says whose rows no mail may ever follow from.
 	Suppressed Suppressed
 	Nulls      reconcile.NullPolicy
+	// Overwrite says which fields of contacts that are in Owlat may be overwritten.
+	Overwrite owlatsync.Overwrites
 	// Duplicates says whose consents count when several rows have one key or address.
 	Duplicates reconcile.DuplicateConsent
 

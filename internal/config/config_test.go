@@ -297,6 +297,11 @@ func TestBadFiles(t *testing.T) {
 				"  f.yaml:6: syncs.users.source: \"query\" is missing; write the SELECT that gives one row per contact\n" +
 				"  f.yaml:7: syncs.users.source: unknown key \"qurey\"; did you mean \"query\"?"},
 		{"other spelling", change("api_key: ${OWLAT_API_KEY}", "apiKey: x\n  api_key: ${OWLAT_API_KEY}"), `f.yaml:2: owlat: unknown key "apiKey"; did you mean "api_key"?`},
+		{"bad word for who owns", valid + "    overwrite: mine\n", `f.yaml:9: syncs.users.overwrite: "mine" is not known; it can be always, if_ours, if_empty or never`},
+		{"bad word for who owns a field", change("{email: email}", "\n      email: email\n      firstName:\n        column: first\n        overwrite: if_our"),
+			`f.yaml:12: syncs.users.fields.firstName.overwrite: "if_our" is not known; it can be always, if_ours, if_empty or never`},
+		{"who owns no column", change("{email: email}", "{email: email, lastName: {overwrite: never}}"),
+			`f.yaml:8: syncs.users.fields.lastName: names no column; add one, such as {column: name, title: true}`},
 		{"bad word", valid + "    nulls: erase\n", `f.yaml:9: syncs.users.nulls: "erase" is not known; it can be keep or clear`},
 
 		{"comma in braces", change("source:\n      dsn: sqlite:app.db\n      query: SELECT * FROM users", "source: {dsn: 'sqlite:app.db', query: SELECT id, email FROM users}"), `f.yaml:5: syncs.users.source: unknown key "email FROM users"; within { } a text that holds a comma must stand in quotes`},

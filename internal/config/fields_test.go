@@ -58,7 +58,7 @@ func TestBadFields(t *testing.T) {
 		"{email: m, firstName: {column: n, value: Ada}}":              at + `.firstName.value: is the same in every row, so nothing else can stand beside it; remove it, or the rest`,
 		"{email: m, firstName: {value: Ada, title: true}}":            at + `.firstName.value: is the same in every row, so nothing else can stand beside it; remove it, or the rest`,
 		"{email: m, firstName: {column: n, title: 1}}":                at + `.firstName.title: must be true or false, not a number`,
-		"{email: m, firstName: {column: n, upper: true}}":             at + `.firstName: unknown key "upper"; known here: column, trim, split, part, title, value`,
+		"{email: m, firstName: {column: n, upper: true}}":             at + `.firstName: unknown key "upper"; known here: column, trim, split, part, title, value, overwrite`,
 		"{email: m, firstName: {column: n, split: \"\"}}":             at + `.firstName.split: is empty; give it a value or remove the line`,
 		"{email: m, firstName: [a, b]}":                               at + `.firstName: must be a text, not a list`,
 		"{email: m, fullName: {value: Ada Lovelace}}":                 at + `.fullName: cannot be the same in every row; give firstName and lastName values`,

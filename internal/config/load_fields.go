@@ -21,7 +21,9 @@ func (d fieldsDecoder) fields(s section, sync *Sync) {
 	}
 	keys := sectionOf[written.Fields](d.decoder, d.withoutLanguage(n, s.path+".fields"), s.path+".fields")
 	f := &sync.Fields
+	rest := d.overwrite(s, "")
 	email := d.field(keys, "email", &f.Shapes.Email)
+	sync.Overwrite.Email = d.overwriteOf(keys, "email", rest)
 	f.Email = email.text
 	if d.required(email, "name the column that holds the address") && f.Shapes.Email != (source.Shape{}) {
 		switch {
@@ -35,6 +37,10 @@ func (d fieldsDecoder) fields(s section, sync *Sync) {
 		f.Others[field] = d.field(keys, field.Name(), &f.Shapes.Fields[field]).text
 	}
 	full := d.field(keys, "fullName", &f.Shapes.FullName)
+	names := d.overwriteOf(keys, "fullName", rest)
+	for _, field := range owlatsync.ContactFields {
+		sync.Overwrite.Fields[field] = d.overwriteOf(keys, field.Name(), names)
+	}
 	switch f.FullName = full.text; {
 	case full.given && f.Shapes.FullName.Value != "":
 		full.refuse(d.decoder, "cannot be the same in every row; give firstName and lastName values")
@@ -87,6 +93,28 @@ func (d fieldsDecoder) field(s section, key string, shape *source.Shape) value {
 		out.wrong = true
 	}
 	return out
+}
+
+// overwriteOf reads who owns a field; rest is what holds for a field that does not say.
+func (d fieldsDecoder) overwriteOf(fields section, key string, rest owlatsync.Overwrite) owlatsync.Overwrite {
+	n := fields.child(key)
+	if n == nil || n.kind != kindMapping {
+		return rest
+	}
+	return d.overwrite(section{d: d.decoder, node: n, path: setting(fields.path, key)}, rest)
+}
+
+// overwrite reads the key of this name of a sync or of a field.
+func (d fieldsDecoder) overwrite(s section, rest owlatsync.Overwrite) owlatsync.Overwrite {
+	v := s.text("overwrite")
+	if !v.given {
+		return rest
+	}
+	words := make([]string, len(owlatsync.OverwriteWords))
+	for i, word := range owlatsync.OverwriteWords {
+		words[i] = string(word)
+	}
+	return owlatsync.Overwrite(d.oneOf(v, words...))
 }
 
 // exact reads a text in which blanks count.

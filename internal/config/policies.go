@@ -184,7 +184,7 @@ func (d policyDecoder) history(v value) time.Duration {
 // Reconcile returns the sync in the form of the engine, which reads src.
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
-		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Suppressed: s.Suppressed.Column != "", Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
+		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Suppressed: s.Suppressed.Column != "", Nulls: s.Nulls, Overwrite: s.Overwrite, KeyIsAddress: s.KeyIsAddress(),
 		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
 	}
 	for i, t := range s.Topics {

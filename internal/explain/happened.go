@@ -5,6 +5,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/own"
 )
 
 // Happened says what a line of history tells, as what somebody did.
@@ -20,6 +21,8 @@ func Happened(h ledger.HistoryLine) string {
 			return "recorded a change that needed no request"
 		}
 		return "changed " + strings.ReplaceAll(note, "email", "the address")
+	case ledger.EventKept:
+		return "kept what Owlat has as " + strings.ReplaceAll(note, own.Email, "the address") + ", although the row says something else"
 	case "topic added":
 		return "put it on topic " + note
 	case "topic found":

@@ -188,7 +188,7 @@ func answerFaults() []fault {
 		{
 			id: "scope", title: "The API key lacks a scope (403)",
 			means: "The key is good, but may not do this. A sync needs `contacts:write`, with topics `topics:write`, and with " +
-				"events `events:write`. A first run should also have `contacts:read`: without it the run meets contacts that exist " +
+				"events `events:write`. A sync with [`overwrite`](configuration.md#who-owns-a-field) needs `contacts:read`. A first run should also have it: without it the run meets contacts that exist " +
 				"already one by one.",
 			todo: "Give the key the scope in Owlat's settings, or make one that has it. `owlat-sync check` names the scopes " +
 				"that are missing.",

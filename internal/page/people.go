@@ -125,6 +125,7 @@ type rowView struct {
 	Contact, Origin        string
 	Verdict                story.Verdict
 	Topics                 []story.Topic
+	Kept                   []string // values that stay as Owlat has them although the row says something else
 	Now                    *nowView // what Owlat says now; nil: it was not asked
 }
 
@@ -229,6 +230,7 @@ func newRowView(c *call, t *explain.Tale) rowView {
 	if e := t.Entry; e != nil {
 		v.Email, v.Fields, v.Contact, v.Origin = e.Email, story.Fields(e.Fields), e.ContactID, story.OriginOf(t)
 	}
+	v.Kept = story.Kept(t)
 	return v
 }
 

@@ -56,6 +56,9 @@ func decisionLine(d reconcile.Decision, names topicNames) string {
 	if d.MayExist {
 		intended += ", or adopt if it exists"
 	}
+	if d.Outcome == owlatsync.Unchanged && len(d.Changes) > 0 {
+		intended = "keep"
+	}
 	return fmt.Sprintf("  %-9s  %-10s  %s", intended, words.Printable(label), decisionWords(d, names))
 }
 
@@ -126,6 +129,8 @@ func describe(changes []owlatsync.Change, names topicNames) string {
 			} else {
 				parts = append(parts, fmt.Sprintf("%s %q -> %q", c.Field, c.From, c.To))
 			}
+		case owlatsync.KeepField:
+			parts = append(parts, fmt.Sprintf("keep %s %q, not %q", c.Field, c.From, c.To))
 		case owlatsync.AddTopic:
 			parts = append(parts, "add to topic "+names.of(c.Topic))
 		case owlatsync.RemoveTopic:

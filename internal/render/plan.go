@@ -70,6 +70,9 @@ type summaryJSON struct {
 	Turned      int                        `json:"turned"`             // rows of in_step that are invalid now
 	FirstRun    bool                       `json:"first_run"`
 	SetBack     bool                       `json:"set_back,omitempty"` // the ledger is older than what was done
+	Kept        int                        `json:"kept,omitempty"`     // values that stay as Owlat has them although rows say something else
+	Looks       int                        `json:"looks,omitempty"`    // contacts to be read right before they are changed; part of requests
+	Looking     *owlatsync.Looking         `json:"looking,omitempty"`  // how contacts are looked at, if they were counted
 	Outcomes    map[owlatsync.Outcome]int  `json:"outcomes"`
 	Memberships owlatsync.MembershipCounts `json:"memberships"`
 	Events      int                        `json:"events"`
@@ -127,6 +130,7 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	j := summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
 		Creates: p.Creates, TopicAdds: p.TopicAdds, OptOuts: p.OptOuts, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
+		Kept: p.Kept, Looks: p.Looks, Looking: p.Looking,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
 		Links: p.Links, MayExist: newMayExistJSON(p),
 		Adoption: adoptionJSON{p.Adoption.Mode, p.Adoption.Reason, p.Adoption.Contacts, p.Adoption.Twins, p.Adoption.Requests},
@@ -191,6 +195,12 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if p.Removals > 0 {
 		add("removals", "%6d of %s to leave a topic or be deleted", p.Removals, words.Plural(p.Entries, "known row"))
 	}
+	if p.Kept > 0 {
+		add("kept", "%6d to stay as Owlat has them, although rows say something else (overwrite)", p.Kept)
+	}
+	if p.Looks > 0 {
+		add("looks", "%6d of the requests read a contact right before its change: what somebody has changed in Owlat may be kept", p.Looks)
+	}
 	least, most := ends(p)
 	m := p.Memberships
 	if m.Added+m.Removed+m.Skipped+most.Added > 0 {
@@ -214,6 +224,9 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	asking := ""
 	if p.Adoption.Requests > 0 {
 		asking = fmt.Sprintf(" and %d to list the contacts", p.Adoption.Requests)
+	}
+	if p.Looking != nil && p.Looking.Requests > 0 {
+		asking += fmt.Sprintf(" and %d to look by listing (%s)", p.Looking.Requests, p.Looking.Reason)
 	}
 	if p.Lookups > 0 {
 		asking += fmt.Sprintf(" and %d to look contacts up", p.Lookups)

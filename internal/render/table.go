@@ -34,6 +34,7 @@ func summaryTable(reports []*owlatsync.Report) string {
 		always := o == owlatsync.Created || o == owlatsync.Updated || o == owlatsync.Unchanged || o == owlatsync.Failed
 		add("  "+string(o), always, func(r *owlatsync.Report) int { return r.Outcomes[o] })
 	}
+	add("values kept", false, func(r *owlatsync.Report) int { return r.Kept })
 	add("topics added", false, func(r *owlatsync.Report) int { return r.Memberships.Added })
 	add("  to be confirmed", false, func(r *owlatsync.Report) int { return r.Memberships.Pending })
 	add("topics removed", false, func(r *owlatsync.Report) int { return r.Memberships.Removed })

@@ -19,6 +19,7 @@ type taleJSON struct {
 	Contact   words.Object    `json:"contact,omitempty"`
 	InStep    bool            `json:"in_step"` // according to the ledger
 	Failures  []troubleJSON   `json:"failures"`
+	Kept      []taleKept      `json:"kept,omitempty"` // values that stay as Owlat has them although the row says something else
 	Topics    []taleTopic     `json:"topics"`
 	History   []taleLine      `json:"history"`
 	Webhooks  []taleHeard     `json:"webhooks,omitempty"`   // what Owlat's webhooks told, oldest first
@@ -43,6 +44,15 @@ type taleTopic struct {
 	Should  members.Should         `json:"should,omitempty"`  // "on", "off" or "either"; absent: on_it is not known
 	Finding members.Kind           `json:"finding,omitempty"` // what "verify" would tell of it
 	Told    string                 `json:"told,omitempty"`    // in words; absent: nothing
+}
+
+type taleKept struct {
+	Field string              `json:"field"`
+	Owlat string              `json:"owlat"`
+	Row   string              `json:"row"`
+	Rule  owlatsync.Overwrite `json:"overwrite"`
+	Why   string              `json:"why"`
+	Since time.Time           `json:"since"`
 }
 
 type taleLine struct {
@@ -81,6 +91,9 @@ func newTaleJSON(t tale) taleJSON {
 			}
 			j.Topics = append(j.Topics, topic)
 		}
+	}
+	for _, k := range t.Kept() {
+		j.Kept = append(j.Kept, taleKept{k.Field, k.Owlat, k.Row, k.Rule, k.Why, k.Since})
 	}
 	for _, h := range t.History {
 		j.History = append(j.History, taleLine{h.At, h.Run, h.Event, h.Note})

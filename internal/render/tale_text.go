@@ -25,6 +25,7 @@ func Tale(to To, story *explain.Tale) error {
 		{"first seen", t.firstSeen()},
 		{"contact", t.contact()},
 		{"standing", t.standing()},
+		{"kept", t.kept()},
 		{"in Owlat", t.inOwlat()},
 		{"topics", memberships(t).topics()},
 		{"events", t.events()},
@@ -122,6 +123,14 @@ func (t tale) standing() []string {
 	return []string{"not applied, or not completely; a run takes it up"}
 }
 
+// kept says which values stay as Owlat has them although the row says something else.
+func (t tale) kept() (lines []string) {
+	for _, k := range t.Kept() {
+		lines = append(lines, fmt.Sprintf("%s, since %s", k.Says(), words.Clock(k.Since)))
+	}
+	return lines
+}
+
 // inOwlat says what Owlat holds now.
 func (t tale) inOwlat() []string {
 	switch {
@@ -132,8 +141,12 @@ func (t tale) inOwlat() []string {
 	case t.Remote == nil:
 		return nil
 	}
-	if differs := t.remoteDiffers(); differs != "" {
-		return []string{"changed there: " + differs, "\"owlat-sync run --full\" sets it right"}
+	if differs, kept := t.remoteDiffers(); differs != "" {
+		what := "\"owlat-sync run --full\" sets it right"
+		if kept {
+			what = "a run keeps it (overwrite); \"owlat-sync run --full\" records it"
+		}
+		return []string{"changed there: " + differs, what}
 	}
 	return []string{"as recorded here, last changed " + words.Clock(t.Remote.UpdatedAt)}
 }
@@ -243,11 +256,13 @@ func (t tale) next() []string {
 	return lines
 }
 
-// remoteDiffers says how Owlat's contact differs from what the ledger holds.
-func (t tale) remoteDiffers() string {
+// remoteDiffers says how Owlat's contact differs from what the ledger holds, and whether all of that is kept.
+func (t tale) remoteDiffers() (differs string, kept bool) {
 	var parts []string
+	kept = true
 	differ := func(name, ledger, owlat string) {
 		if ledger != owlat {
+			kept = kept && t.Keeps(name, owlat)
 			parts = append(parts, fmt.Sprintf("%s is %q and not %q", name, owlat, ledger))
 		}
 	}
@@ -256,5 +271,5 @@ func (t tale) remoteDiffers() string {
 	for _, f := range owlatsync.ContactFields {
 		differ(f.Name(), t.Entry.Fields[f], there[f])
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, ", "), kept
 }

@@ -50,6 +50,7 @@ type Metrics struct {
 	running      *prometheus.GaugeVec
 	rows         *prometheus.CounterVec
 	memberships  *prometheus.CounterVec
+	kept         *prometheus.CounterVec
 	requests     *prometheus.CounterVec
 	requestTimes prometheus.ObserverVec
 	waits        prometheus.ObserverVec
@@ -99,6 +100,7 @@ func newMetrics(version string, several bool) *Metrics {
 	m.running = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: prefix, Name: "running", Help: "Runs that go on."}, of([]string{"sync"}))
 	m.registry.MustRegister(m.running)
 	m.rows = counter("rows_total", "Rows of runs that ended, by what became of them.", "sync", "outcome")
+	m.kept = counter("values_kept_total", "Values that runs left as Owlat has them although rows say something else.", "sync")
 	m.memberships = counter("memberships_total", "Topic memberships that runs changed or left alone.", "sync", "change")
 	m.requests = counter("requests_total", "Requests to Owlat, by route and the status of the answer; none: no answer came.", "method", "route", "status")
 	m.requestTimes = histogram("request_duration_seconds", "How long Owlat took to answer.", []float64{.01, .03, .1, .3, 1, 3, 10, 30}, "route")
@@ -144,7 +146,7 @@ func (m *Metrics) Of(deployment string) *Metrics {
 	about := prometheus.Labels{keyDeployment: deployment}
 	of := &Metrics{
 		registry: m.registry, whole: m, about: about, going: make(map[progress.About]bool), runs: m.runs.MustCurryWith(about), runSeconds: m.runSeconds.MustCurryWith(about),
-		running: m.running.MustCurryWith(about), rows: m.rows.MustCurryWith(about), memberships: m.memberships.MustCurryWith(about),
+		running: m.running.MustCurryWith(about), rows: m.rows.MustCurryWith(about), memberships: m.memberships.MustCurryWith(about), kept: m.kept.MustCurryWith(about),
 		requests: m.requests.MustCurryWith(about), requestTimes: m.requestTimes.MustCurryWith(about), waits: m.waits.MustCurryWith(about),
 		feedback: m.feedback.MustCurryWith(about), optOuts: m.optOuts.MustCurryWith(about), writeBacks: m.writeBacks.MustCurryWith(about),
 		alerts: m.alerts.MustCurryWith(about),
@@ -182,7 +184,7 @@ func (m *Metrics) drop(labels prometheus.Labels) {
 	}
 	maps.Copy(labels, m.about)
 	for _, v := range []any{
-		whole.runs, whole.runSeconds, whole.running, whole.rows, whole.memberships, whole.requests, whole.requestTimes, whole.waits, whole.feedback,
+		whole.runs, whole.runSeconds, whole.running, whole.rows, whole.memberships, whole.kept, whole.requests, whole.requestTimes, whole.waits, whole.feedback,
 		whole.optOuts, whole.writeBacks, whole.alerts,
 	} {
 		v.(deleter).DeletePartialMatch(labels)
@@ -269,6 +271,7 @@ func (m *Metrics) ended(v progress.Ended) {
 	for outcome, n := range r.Outcomes {
 		m.rows.WithLabelValues(v.Sync, string(outcome)).Add(float64(max(0, n)))
 	}
+	m.kept.WithLabelValues(v.Sync).Add(float64(r.Kept))
 	for change, n := range map[string]int{
 		"added": r.Memberships.Added, "pending": r.Memberships.Pending, "removed": r.Memberships.Removed, "skipped": r.Memberships.Skipped,
 		"opted out": r.Memberships.OptedOut,

@@ -27,6 +27,11 @@ func fullEntry(key string) *ledger.Entry {
 			{Name: "user_created", On: ledger.OnCreated, State: ledger.EventSent, At: at(9)},
 			{Name: "user_met", On: ledger.OnAppears, State: ledger.EventDue},
 		},
+		FieldMarks: []ledger.FieldMark{
+			{Field: "firstName", Theirs: true, Row: new("Zoë \x00😀"), Why: owlatsync.OverwriteIfOurs, At: at(14)},
+			{Field: "email", Sent: new("new@example.com")},
+			{Field: "lastName", Row: new(""), Why: owlatsync.OverwriteNever, At: at(15)},
+		},
 		Failure: &ledger.Failure{
 			Class: ledger.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,
 			First: at(4), Last: at(5), NextTry: at(6), Parked: true,
@@ -48,7 +53,7 @@ func testEntry(t *testing.T, open Open) {
 		got := entriesOf(t, reopen(t, open, folder), "users", "full")["full"]
 		same(t, "entry after reopening", got, want)
 		for _, at := range []time.Time{
-			got.FirstSeen, got.ChangedAt, got.Witness, got.Intent.Create, got.Memberships[0].At, got.Memberships[0].Renewed, got.Memberships[0].Sent, got.Memberships[0].Pending, got.Events[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
+			got.FirstSeen, got.ChangedAt, got.Witness, got.Intent.Create, got.Memberships[0].At, got.Memberships[0].Renewed, got.Memberships[0].Sent, got.Memberships[0].Pending, got.Events[0].At, got.FieldMarks[0].At, got.Failure.First, got.Failure.Last, got.Failure.NextTry,
 		} {
 			if at.Location() != time.UTC {
 				t.Errorf("%v is not in UTC", at)
@@ -65,6 +70,16 @@ func testEntry(t *testing.T, open Open) {
 		if !got.FirstSeen.IsZero() || !got.Witness.IsZero() || !got.Intent.Create.IsZero() {
 			t.Error("a zero time came back as another")
 		}
+	})
+	t.Run("marks of fields without events", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		marked := &ledger.Entry{Key: "marked", ChangedAt: at(0), FieldMarks: fullEntry("").FieldMarks}
+		record(t, l, "users", marked)
+		same(t, "entry", entriesOf(t, l, "users", "marked")["marked"], marked)
+		marked.FieldMarks = nil
+		record(t, l, "users", marked)
+		same(t, "entry without them", entriesOf(t, l, "users", "marked")["marked"], marked)
 	})
 	t.Run("an entry in doubt", func(t *testing.T) {
 		t.Parallel()
@@ -127,9 +142,10 @@ func testEntry(t *testing.T, open Open) {
 		e := fullEntry("1")
 		record(t, l, "users", e)
 		e.Fields[owlatsync.FirstName], e.Memberships[0].Topic, e.Failure.Reason, e.Events[0].Name = "changed", "changed", "changed", "changed"
+		*e.FieldMarks[0].Row, *e.FieldMarks[1].Sent = "changed", "changed"
 		got := entriesOf(t, l, "users", "1")["1"]
 		same(t, "after changing what was recorded", got, fullEntry("1"))
-		got.Memberships[0].Topic, got.Failure.Reason, got.Events[0].Name = "changed", "changed", "changed"
+		got.Memberships[0].Topic, got.Failure.Reason, got.Events[0].Name, *got.FieldMarks[0].Row = "changed", "changed", "changed", "changed"
 		same(t, "after changing what was read", entriesOf(t, l, "users", "1")["1"], fullEntry("1"))
 	})
 }

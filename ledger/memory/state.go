@@ -87,7 +87,7 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 		c.Fingerprint = ledger.Fingerprint{}
 	}
 	c.Intent.Create, c.FirstSeen, c.ChangedAt, c.Witness = moment(e.Intent.Create), moment(e.FirstSeen), moment(e.ChangedAt), moment(e.Witness)
-	c.Memberships, c.Events = nil, nil
+	c.Memberships, c.Events, c.FieldMarks = nil, nil, nil
 	for _, membership := range e.Memberships {
 		membership.At, membership.Renewed, membership.Sent = moment(membership.At), moment(membership.Renewed), moment(membership.Sent)
 		membership.Pending = moment(membership.Pending)
@@ -97,12 +97,23 @@ func copyOf(e *ledger.Entry) *ledger.Entry {
 		mark.At = moment(mark.At)
 		c.Events = append(c.Events, mark)
 	}
+	for _, mark := range e.FieldMarks {
+		mark.At, mark.Row, mark.Sent = moment(mark.At), copyOfText(mark.Row), copyOfText(mark.Sent)
+		c.FieldMarks = append(c.FieldMarks, mark)
+	}
 	if c.Failure != nil {
 		f := *c.Failure
 		f.First, f.Last, f.NextTry = moment(f.First), moment(f.Last), moment(f.NextTry)
 		c.Failure = &f
 	}
 	return &c
+}
+
+func copyOfText(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	return new(*text)
 }
 
 // copyOfRun returns a copy that shares nothing with r, in the form in which a ledger gives it back.

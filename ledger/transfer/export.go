@@ -105,7 +105,7 @@ func (x *exporter) entries() error {
 			Sync: ledger.Text(h.Sync), Key: ledger.Text(e.Key), ContactID: ledger.Text(e.ContactID), Email: ledger.Text(e.Email),
 			Identity: ledger.Text(e.Identity), Fields: fieldsOf(e.Fields), Origin: e.Origin,
 			Doubt: e.Doubt, Departed: ledger.Text(e.Departed), Memberships: e.Memberships, Create: e.Intent.Create,
-			CreateOwlat: !e.Intent.Create.IsZero() && !e.Intent.Local, Events: e.Events, Failure: e.Failure,
+			CreateOwlat: !e.Intent.Create.IsZero() && !e.Intent.Local, Events: e.Events, FieldMarks: e.FieldMarks, Failure: e.Failure,
 			FirstSeen: e.FirstSeen, ChangedAt: e.ChangedAt, Witness: e.Witness,
 		}
 		if !e.Fingerprint.IsZero() {

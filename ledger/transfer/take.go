@@ -96,7 +96,7 @@ func (t taker) entry(x *entryLine) error {
 	e := &ledger.Entry{
 		Key: string(x.Key), ContactID: string(x.ContactID), Email: string(x.Email), Identity: string(x.Identity),
 		Fields: fields, Origin: x.Origin, Doubt: x.Doubt, Departed: string(x.Departed), Memberships: x.Memberships,
-		Intent: ledger.Intent{Create: x.Create, Local: !x.Create.IsZero() && !x.CreateOwlat}, Events: x.Events, Failure: x.Failure, FirstSeen: x.FirstSeen, ChangedAt: x.ChangedAt,
+		Intent: ledger.Intent{Create: x.Create, Local: !x.Create.IsZero() && !x.CreateOwlat}, Events: x.Events, FieldMarks: x.FieldMarks, Failure: x.Failure, FirstSeen: x.FirstSeen, ChangedAt: x.ChangedAt,
 		Witness: x.Witness,
 	}
 	if x.Fingerprint != "" {

@@ -7,6 +7,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
 
@@ -16,7 +17,7 @@ var ErrStale = errors.New("the source must be read again")
 // SoFar is what the plans that one run applies have in common. The zero value is that of a run that has applied none.
 type SoFar struct {
 	pool    *owlat.Pool
-	topics  *topics
+	topics  *remote.Topics
 	chosen  map[uint64]int // rows taken on, by the hashes of their keys, and in which plan first, if the part has a limit
 	plans   int            // that were applied, or are
 	erred   bool           // a row has failed

@@ -1,5 +1,5 @@
 // Package apply carries out a plan phase by phase, several rows at once, and records each step when Owlat has confirmed it. It
-// knows no policy: each step says what to do, and what instead if its contact turns out to be there.
+// knows no policy but who owns a field: each step says what to do, and what instead if its contact turns out to be there.
 package apply
 
 import (
@@ -81,8 +81,10 @@ type Needs struct {
 	Notes    Notes
 	Log      *slog.Logger
 
-	Sync       string
-	Run        int64
+	Sync string
+	Run  int64
+	// Overwrite says which fields of contacts that are in Owlat may be overwritten. Often only an answer shows that it matters.
+	Overwrite  owlatsync.Overwrites
 	PrivateKey bool // keys of rows are personal data and are not logged
 
 	Stop  <-chan struct{} // closing it ends the run: no more work is taken
@@ -102,7 +104,7 @@ type run struct {
 	Needs
 	plan   Plan
 	pool   *owlat.Pool
-	topics *topics
+	topics *remote.Topics
 
 	mu        sync.Mutex
 	ended     error                      // why the run takes no more work; nil: it does
@@ -122,7 +124,7 @@ func Apply(ctx context.Context, n Needs, plan Plan) error {
 		if err != nil {
 			return fmt.Errorf("record requests before they are sent: %w", err)
 		}
-		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), newTopics(), make(map[uint64]int)
+		n.SoFar.pool, n.SoFar.topics, n.SoFar.chosen = client.NewPool(n.Workers), remote.NewTopics(), make(map[uint64]int)
 	}
 	n.SoFar.plans++
 	a := &run{
@@ -182,7 +184,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			a.done(s, result{outcome: owlatsync.Skipped, reason: reasonErred, category: ledger.CategoryKept})
 			continue
 		case a.stopping(ctx):
-			a.settle(ctx, settled)
+			settling{a}.settle(ctx, settled)
 			if settled = settled[:0]; (aging{a}).stale() {
 				return nil
 			}
@@ -192,7 +194,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 		switch a.SoFar.choose(a.Part, s); phase {
 		case step.Settle:
 			if settled = append(settled, s); len(settled) == settleBatch {
-				a.settle(ctx, settled)
+				settling{a}.settle(ctx, settled)
 				settled = settled[:0]
 			}
 		default:
@@ -203,7 +205,7 @@ func (a *run) phase(ctx context.Context, phase step.Phase) error {
 			})
 		}
 	}
-	a.settle(ctx, settled)
+	settling{a}.settle(ctx, settled)
 	if phase == step.Withdraw {
 		return a.withdrawEarly(ctx)
 	}
@@ -287,12 +289,15 @@ func (a *run) health(err error) {
 	}
 }
 
-// settle records rows that need no request.
-func (a *run) settle(ctx context.Context, steps []*step.Step) {
+// settling records rows that need no request.
+type settling struct{ *run }
+
+// settle records them and tells their outcomes.
+func (a settling) settle(ctx context.Context, steps []*step.Step) {
 	if len(steps) == 0 {
 		return
 	}
-	records := make([]ledger.Record, len(steps))
+	records := make([]ledger.Record, len(steps), 2*len(steps))
 	var barred []ledger.Suppression
 	for i, s := range steps {
 		e := *s.Entry
@@ -307,8 +312,13 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			records[i].Event = string(s.Outcome)
 			records[i].Note = s.Reason
 		}
+		if names := step.Kept(s.Changes); names != "" {
+			also := records[i]
+			also.Event, also.Note = ledger.EventKept, names
+			records = append(records, also)
+		}
 	}
-	err := barring{a}.suppress(ctx, barred...)
+	err := barring{a.run}.suppress(ctx, barred...)
 	if err == nil {
 		err = a.record(ctx, records...)
 	}
@@ -318,6 +328,7 @@ func (a *run) settle(ctx context.Context, steps []*step.Step) {
 			continue
 		}
 		a.leftAlone(s.Skipped)
+		a.Tell.Kept(step.Keeps(s.Changes))
 		r := result{outcome: s.Outcome, reason: s.Reason}
 		if s.Outcome == owlatsync.Skipped {
 			r.category = leftOut(s)

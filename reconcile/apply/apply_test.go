@@ -21,6 +21,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
 
@@ -318,14 +319,14 @@ func TestAbout(t *testing.T) {
 				}
 				given := tt.err(fromOwlat)
 				b.requests = nil
-				topics := newTopics()
+				topics := remote.NewTopics()
 				for range 5 {
-					err := topics.about(t.Context(), b.client, tt.topic, contact, given)
-					if errors.Is(err, errNoTopic) != tt.bad || !tt.bad && err != given || !errors.Is(err, given) {
+					err := topics.About(t.Context(), b.client, tt.topic, contact, given)
+					if errors.Is(err, remote.ErrNoTopic) != tt.bad || !tt.bad && err != given || !errors.Is(err, given) {
 						t.Errorf("it means: %v", err)
 					}
 				}
-				if bad, _ := topics.isBad(tt.topic); bad != tt.bad {
+				if bad, _ := topics.IsBad(tt.topic); bad != tt.bad {
 					t.Errorf("the topic is bad: %v", bad)
 				}
 				if asked := [2]int{b.count("DELETE "), b.count("GET ")}; asked != tt.asks {

@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -95,6 +96,7 @@ func (r creation) intend(ctx context.Context) error {
 	}
 	now, _, known := r.owlatTime()
 	r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{Create: now, Local: !known}, r.s.Row.Email, true
+	own.Send(r.Overwrite, r.e, own.Wanted{Email: r.s.Row.Email, Fields: r.s.Row.Fields})
 	bare := *r.e
 	bare.Memberships, bare.ChangedAt = consent.Acted(bare.Memberships), r.Ledger.Now()
 	err := r.record(ctx, ledger.Record{Sync: r.Sync, Run: r.Run, Entry: &bare, Replaces: r.s.OldKey})
@@ -105,7 +107,10 @@ func (r creation) intend(ctx context.Context) error {
 }
 
 // intendNot notes that no create is in doubt.
-func (r *row) intendNot() { r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{}, "", false }
+func (r *row) intendNot() {
+	r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{}, "", false
+	own.Unsent(r.e)
+}
 
 // forgetUnsent drops the adds of a row without a contact: its consents are decided again when it gets one.
 func (r *row) forgetUnsent() {
@@ -116,7 +121,7 @@ func (r *row) forgetUnsent() {
 
 // take notes the contact that Owlat answered with.
 func (r *row) take(c owlat.Contact, origin ledger.Origin) {
-	fresh := remote.EntryOf(r.s.Row.Key, c, origin, r.e)
+	fresh := remote.EntryOf(r.Overwrite, r.s.Row.Key, c, origin, r.e, own.Answered)
 	if r.e.Identity != "" {
 		fresh.Identity = r.e.Identity
 	}
@@ -129,7 +134,7 @@ func (r creation) met(ctx context.Context, refusal error, doubt ledger.Intent) e
 		r.intendNot() // the contact was there before
 	}
 	c, err := remote.Find(ctx, r.client, r.s.Row.Email)
-	if errors.Is(err, owlat.ErrForbidden) { // without contacts:read, the answer to an update tells the same
+	if errors.Is(err, owlat.ErrForbidden) && r.Overwrite.Always() { // without contacts:read, the answer to an update tells the same
 		err = remote.Call(ctx, func() (err error) {
 			c, err = r.client.Contacts.Update(ctx, r.s.Row.Email, remote.Update(r.s.Row.Fields))
 			return err
@@ -167,7 +172,7 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Inten
 		ours = !likelier
 	}
 	if ours {
-		r.goOn(remote.EntryOf(r.s.Row.Key, c, ledger.OriginCreated, r.e), owlatsync.Created, r.s.Changes)
+		r.goOn(remote.EntryOf(r.Overwrite, r.s.Row.Key, c, ledger.OriginCreated, r.e, own.Read), owlatsync.Created, r.s.Changes)
 		r.e.Intent = doubt
 	} else if err := r.adopt(ctx, c); err != nil {
 		return err
@@ -179,7 +184,7 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Inten
 // adopt goes on with a contact that was there before. One that another sync created is new to those topics for which that sync has
 // not acted on a consent.
 func (r creation) adopt(ctx context.Context, c owlat.Contact) error {
-	e := remote.EntryOf(r.s.Row.Key, c, ledger.OriginAdopted, r.e)
+	e := remote.EntryOf(r.Overwrite, r.s.Row.Key, c, ledger.OriginAdopted, r.e, own.Read)
 	met := r.s.Met
 	if met == nil {
 		r.goOn(e, owlatsync.Adopted, r.s.Changes)
@@ -259,10 +264,8 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 	if outcome == owlatsync.Adopted {
 		changes = append(changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
 	}
-	if e.Email != r.s.Row.Email {
-		changes = append(changes, owlatsync.Change{Kind: owlatsync.RenameContact, Field: "email", From: e.Email, To: r.s.Row.Email})
-	}
-	changes = append(changes, step.FieldsToSet(r.s.Row, e)...)
+	verdict := owner(r).judge()
+	changes = append(changes, verdict.Changes...)
 	for _, c := range planned {
 		if c.Kind == owlatsync.AddTopic || c.Kind == owlatsync.RemoveTopic || c.Kind == owlatsync.OptOut {
 			changes = append(changes, c)

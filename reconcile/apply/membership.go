@@ -33,9 +33,9 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 		r.unsure(topic)
 		return nil
 	}
-	if bad, _ := r.topics.isBad(topic); bad {
+	if bad, _ := r.topics.IsBad(topic); bad {
 		r.set(topic, ledger.MemberWanted)
-		return r.topics.missing(topic, errNoTopic)
+		return r.topics.Missing(topic, remote.ErrNoTopic)
 	}
 	if on, err := known(r).isOn(ctx, topic); on || err != nil {
 		return err
@@ -63,7 +63,7 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 			return err
 		}
 		return heir(r).follow(ctx)
-	case errors.Is(err, errNoTopic):
+	case errors.Is(err, remote.ErrNoTopic):
 		r.set(topic, ledger.MemberWanted)
 	case !r.lostAdd:
 		*r.e.Membership(topic) = before
@@ -98,7 +98,7 @@ func (r membership) sendAdd(ctx context.Context, topic string) (sent *owlat.Memb
 			sent, err = r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
 			return err
 		})
-		if err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err); !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
+		if err = r.topics.About(ctx, r.client, topic, r.e.ContactID, err); !owlat.OutcomeUnknown(err) || errors.Is(err, remote.ErrNoTopic) {
 			break
 		}
 		r.lostAdd = true
@@ -154,7 +154,7 @@ func (r membership) whoIsGone(ctx context.Context, topic string, notFound error)
 		return nil
 	}
 	if err == nil {
-		return r.topics.missing(topic, notFound)
+		return r.topics.Missing(topic, notFound)
 	}
 	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTopic, Err: notFound,
 		Reason: fmt.Sprintf("Owlat has either no topic %s or the contact no more", topic)}

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"owlatsync"
-	"owlatsync/ledger"
 	"owlatsync/reconcile/remote"
 )
 
@@ -31,7 +30,7 @@ func (r heir) follow(ctx context.Context) error {
 	if err := never(r).inherit(ctx, c.ID); err != nil {
 		return err
 	}
-	r.e = remote.Inherit(r.e, *c)
+	r.e = remote.Inherit(r.Overwrite, r.e, *c)
 	r.followed()
 	r.event("merged", fmt.Sprintf("the contact %s is gone, and the contact %s has its address", was, c.ID))
 	return nil
@@ -43,10 +42,7 @@ func (r heir) followed() {
 	kept := slices.DeleteFunc(slices.Clone(r.s.Changes), func(c owlatsync.Change) bool { return c.Kind == owlatsync.AddTopic })
 	r.s.Skipped += len(r.s.Changes) - len(kept)
 	r.s.Changes, r.unsureOf = kept, ""
-	r.s.Events = slices.DeleteFunc(slices.Clone(r.s.Events), func(m ledger.EventMark) bool {
-		return m.On == ledger.OnUpdated && m.State == ledger.EventDue &&
-			!slices.ContainsFunc(r.e.Events, func(had ledger.EventMark) bool { return had.Name == m.Name && had.On == m.On && had.State == m.State })
-	})
+	r.notUpdated()
 	if r.s.Missing {
 		r.result.reason = remote.ReasonMergedAbsent
 	}

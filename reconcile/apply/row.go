@@ -58,6 +58,7 @@ func (a *run) apply(ctx context.Context, client *owlat.Client, planned *step.Ste
 	err := early{r}.reread(ctx)
 	// From here on the row is not in step: if it changes back after a broken run, it must not count as unchanged.
 	r.e.Fingerprint, r.e.Doubt = ledger.Fingerprint{}, r.e.Doubt && r.s.Only
+	owner{r}.keeps(r.s.Changes)
 	if err == nil {
 		err = r.send(ctx)
 	}

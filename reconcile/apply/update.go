@@ -10,8 +10,8 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
-	"owlatsync/reconcile/step"
 )
 
 // alteration brings the fields of a row's contact in step.
@@ -32,7 +32,10 @@ func (r alteration) update(ctx context.Context) error {
 }
 
 func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
-	u, what := r.differing()
+	if looked, err := (owner{r.row}).look(ctx); err != nil || r.gone {
+		return looked, err
+	}
+	write, u, what := r.differing()
 	if len(what) == 0 {
 		return false, nil
 	}
@@ -47,11 +50,13 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	// Without this record, a row that changes back before the next run would count as in step while the contact has changed.
 	err = r.call(ctx, once(func(ctx context.Context) (err error) {
 		r.e.Doubt, r.e.Events = true, r.s.Awaited(due)
+		own.Send(r.Overwrite, r.e, write)
 		if known {
 			err = r.flush(ctx)
 		}
 		if err != nil {
 			r.e.Doubt, r.e.Events = false, due
+			own.Unsent(r.e)
 		}
 		return err
 	}), func(ctx context.Context) (err error) {
@@ -60,6 +65,9 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	})
 	if !owlat.OutcomeUnknown(err) {
 		r.e.Doubt, r.e.Events = false, due
+	}
+	if err != nil && !owlat.OutcomeUnknown(err) {
+		own.Unsent(r.e)
 	}
 	switch {
 	case remote.IsGone(err):
@@ -82,19 +90,19 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	return true, err
 }
 
-// differing returns the update that brings the contact to what the row asks for, and the names of its fields.
-func (r alteration) differing() (u owlat.UpdateContactRequest, what []string) {
-	var fields step.Wanted
+// differing returns what the contact is to hold and does not, the update that writes it, and the names of its fields. What may not be overwritten
+// is left out.
+func (r alteration) differing() (write own.Wanted, u owlat.UpdateContactRequest, what []string) {
+	write = owner(r).judge().Write
 	for _, f := range owlatsync.ContactFields {
-		if wanted := r.s.Row.Fields[f]; wanted != nil && *wanted != r.e.Fields[f] {
-			fields[f] = wanted
+		if write.Fields[f] != nil {
 			what = append(what, f.Name())
 		}
 	}
-	u = remote.Update(fields)
-	if r.e.Email != r.s.Row.Email {
-		u.Email = &r.s.Row.Email
-		what = append([]string{"email"}, what...)
+	u = remote.Update(write.Fields)
+	if write.Email != "" {
+		u.Email = &write.Email
+		what = append([]string{own.Email}, what...)
 	}
-	return u, what
+	return write, u, what
 }

@@ -48,7 +48,7 @@ func (r withdrawal) removeTopic(ctx context.Context, topic string) error {
 		r.out(r.e.Membership(topic))
 		return nil
 	case lookUp == nil:
-		return r.topics.missing(topic, err)
+		return r.topics.Missing(topic, err)
 	case errors.Is(lookUp, owlat.ErrForbidden): // without contacts:read there is no other contact to be found
 		r.gone = true
 	case !remote.IsGone(lookUp):
@@ -69,7 +69,7 @@ func (r withdrawal) removeTopic(ctx context.Context, topic string) error {
 		}
 	}
 	if err = r.removeOnce(ctx, topic); remote.IsGone(err) {
-		return r.topics.missing(topic, err)
+		return r.topics.Missing(topic, err)
 	}
 	return err
 }
@@ -114,8 +114,8 @@ func (r withdrawal) removeOnce(ctx context.Context, topic string) error {
 		return err
 	})
 	if err != nil {
-		err = r.topics.about(ctx, r.client, topic, r.e.ContactID, err)
-		if !owlat.OutcomeUnknown(err) || errors.Is(err, errNoTopic) {
+		err = r.topics.About(ctx, r.client, topic, r.e.ContactID, err)
+		if !owlat.OutcomeUnknown(err) || errors.Is(err, remote.ErrNoTopic) {
 			undo()
 		}
 		return err

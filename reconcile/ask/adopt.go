@@ -29,6 +29,7 @@ type Rows struct {
 // of the listing, and its rows that are new since are created without looking.
 func (a *Asker) Adopt(ctx context.Context, r Rows, tell func(contacts, total int)) (*Listed, owlatsync.Adoption, error) {
 	if a.listed != nil {
+		a.listed.old = true
 		return a.listed, owlatsync.Adoption{Mode: a.mode, Reason: "this run has compared its rows with Owlat before"}, nil
 	}
 	listed, how, err := a.adopt(ctx, r, tell)

@@ -11,6 +11,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -30,6 +31,8 @@ type Asker struct {
 	Ledger ledger.Reader
 	Sync   string
 	Run    int64
+	// Overwrite says which fields of contacts the sync may overwrite.
+	Overwrite owlatsync.Overwrites
 
 	listed  *Listed // what Adopt has found; nil: it was not asked yet
 	mode    owlatsync.AdoptionMode
@@ -54,7 +57,7 @@ func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (u
 	reason := ""
 	for _, e := range doubtful {
 		if failing < unanswered {
-			settled, err := a.settle(ctx, e)
+			settled, err := doubts{a}.settle(ctx, e)
 			switch {
 			case ctx.Err() != nil:
 				return nil, context.Cause(ctx)
@@ -81,8 +84,11 @@ func (a *Asker) Settle(ctx context.Context, record func(ledger.Record) error) (u
 	return unsettled, nil
 }
 
+// doubts looks up what became of the request of an earlier run.
+type doubts struct{ *Asker }
+
 // settle returns the record of what Owlat holds for the entry.
-func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, error) {
+func (a doubts) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, error) {
 	record := func(e *ledger.Entry, event, note string) (ledger.Record, error) {
 		e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, a.Ledger.Now()
 		return ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e, Event: event, Note: note}, nil
@@ -94,9 +100,10 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return ledger.Record{}, err
 		case c == nil:
 			e.Intent, e.Identity = ledger.Intent{}, ""
+			own.Unsent(e)
 			return record(e, "", "")
 		}
-		made := remote.EntryOf(e.Key, *c, ledger.OriginCreated, e)
+		made := remote.EntryOf(a.Overwrite, e.Key, *c, ledger.OriginCreated, e, own.Read)
 		if made.Identity = e.Identity; e.Origin != ledger.OriginDeleted { // a contact that replaces a deleted one does not count as new
 			made.Intent = e.Intent
 		}
@@ -110,7 +117,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return ledger.Record{}, err
 		}
 		if sent, _, _ := remote.There(a.Client, a.Ledger, e.ChangedAt); heir != nil && heir.CreatedAt.Before(sent) {
-			return record(remote.Succeed(e, *heir), "merged", remote.ReasonMergedAbsent)
+			return record(remote.Succeed(a.Overwrite, e, *heir), "merged", remote.ReasonMergedAbsent)
 		}
 		return record(remote.Deleted(e, a.now()), "deleted", "a delete whose answer was lost had taken effect")
 	case remote.IsGone(err):
@@ -120,7 +127,7 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 			return ledger.Record{}, err
 		}
 		if heir != nil {
-			return record(remote.Succeed(e, *heir), "merged", remote.ReasonMerged)
+			return record(remote.Succeed(a.Overwrite, e, *heir), "merged", remote.ReasonMerged)
 		}
 		e.Origin = ledger.OriginGone
 		return record(e, "gone", step.ReasonGone)
@@ -130,10 +137,9 @@ func (a *Asker) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	if e.Origin == ledger.OriginDeleting {
 		e.Origin = ledger.OriginCreated
 	}
-	email, fields := e.Email, e.Fields
-	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(c)
-	remote.Witnessed(e, c)
-	step.SettleAwaited(e, email != e.Email || fields != e.Fields)
+	took := own.Took(a.Overwrite, e, remote.HeldBy(c))
+	remote.Looked(a.Overwrite, e, c)
+	step.SettleAwaited(e, took)
 	return record(e, "", "")
 }
 
@@ -145,7 +151,7 @@ func (a *Asker) now() time.Time {
 
 // madeInDoubt returns the contact that an unanswered create made, nil if it made none. It looks under the address, and at contacts
 // that other syncs have met under it, because they may have been renamed since.
-func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
+func (a doubts) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contact, error) {
 	c, err := remote.Find(ctx, a.Client, e.Identity)
 	if err == nil && remote.Mine(a.Client, a.Ledger, e.Intent, *c) {
 		return a.unclaimed(ctx, e, c)
@@ -174,7 +180,7 @@ func (a *Asker) madeInDoubt(ctx context.Context, e *ledger.Entry) (*owlat.Contac
 
 // unclaimed returns the contact, or nil if another row has it or created it, or if another create of the address that is in doubt
 // is likelier to have made it.
-func (a *Asker) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact) (*owlat.Contact, error) {
+func (a doubts) unclaimed(ctx context.Context, e *ledger.Entry, c *owlat.Contact) (*owlat.Contact, error) {
 	rival, elsewhere, err := remote.Rivals(ctx, a.Ledger, a.Sync, []string{e.Key}, c.ID)
 	if err != nil || rival != "" || elsewhere {
 		return nil, err

@@ -12,7 +12,11 @@ import (
 type Listed struct {
 	roll remote.Roll
 	at   map[uint64]remote.Spot
+	old  bool // it was made for an earlier stretch of the run
 }
+
+// Fresh reports whether the contacts were listed for the present plan. A nil Listed has none.
+func (l *Listed) Fresh() bool { return l != nil && !l.old }
 
 // add keeps the wanted contacts of a page. The listing goes from the newest to the oldest; calls by an address reach the oldest
 // contact with it, so the last one counts. again is told of every further contact with an address.

@@ -8,6 +8,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
 )
 
@@ -19,6 +20,8 @@ type Comparison struct {
 	Contacts *Listing
 	Repair   bool
 	Each     func(Finding) error
+	// Overwrite says which fields the sync may overwrite: what differs in others is no difference, and is kept.
+	Overwrite owlatsync.Overwrites
 
 	Entries  int // entries compared so far
 	Repaired int
@@ -36,7 +39,7 @@ func (c *Comparison) Compare(ctx context.Context) error {
 			continue
 		}
 		contact, there := c.Contacts.find(entry.ContactID)
-		found := compare(c.Sync, entry, contact, there)
+		found := compare(c.Overwrite, c.Sync, entry, contact, there)
 		var heir *owlat.Contact
 		if !there && entry.Origin != ledger.OriginDeleting {
 			if heir, err = c.heir(ctx, entry); err != nil {
@@ -57,7 +60,7 @@ func (c *Comparison) Compare(ctx context.Context) error {
 		if !c.Repair || len(found) == 0 || entry.Doubt { // a doubt that could not be settled stays one
 			continue
 		}
-		record := correct(c.Sync, entry, contact, there, heir, c.Ledger.Now())
+		record := correct(c.Overwrite, c.Sync, entry, contact, there, heir, c.Ledger.Now())
 		if heir != nil {
 			c.Contacts.find(heir.ID)
 		}
@@ -109,7 +112,7 @@ func (c *Comparison) fix(ctx context.Context) error {
 }
 
 // compare returns the differences between an entry and its contact. Pure.
-func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Finding {
+func compare(o owlatsync.Overwrites, sync string, e *ledger.Entry, c owlat.Contact, there bool) []Finding {
 	f := Finding{Sync: sync, Key: e.Key, ContactID: e.ContactID, Address: e.Email}
 	if !there {
 		f.Kind = MissingInOwlat
@@ -117,10 +120,14 @@ func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Findin
 	}
 	var found []Finding
 	differ := func(kind Kind, field, ledger, owlat string) {
-		if ledger != owlat {
-			f.Kind, f.Field, f.Ledger, f.Owlat = kind, field, ledger, owlat
-			found = append(found, f)
+		if ledger == owlat {
+			return
 		}
+		if own.Stays(o.Of(field), owlat) {
+			kind = KeptInOwlat
+		}
+		f.Kind, f.Field, f.Ledger, f.Owlat = kind, field, ledger, owlat
+		found = append(found, f)
 	}
 	differ(AddressDiffers, "email", e.Email, owlatsync.LowerAddress(c.Email))
 	fields := remote.FieldsOf(&c)
@@ -132,13 +139,13 @@ func compare(sync string, e *ledger.Entry, c owlat.Contact, there bool) []Findin
 
 // correct returns the record that corrects an entry to its contact, so that the next run plans the row again. Heir is the contact
 // into which a missing one was merged, nil if none is known.
-func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool, heir *owlat.Contact, now time.Time) ledger.Record {
+func correct(o owlatsync.Overwrites, sync string, e *ledger.Entry, c owlat.Contact, there bool, heir *owlat.Contact, now time.Time) ledger.Record {
 	e.Fingerprint, e.Doubt, e.ChangedAt = ledger.Fingerprint{}, false, now
 	if !there && e.Origin == ledger.OriginDeleting {
 		return ledger.Record{Sync: sync, Entry: remote.Deleted(e, now), Event: "deleted", Note: "verify did not find the contact that was to be deleted"}
 	}
 	if heir != nil {
-		e = remote.Succeed(e, *heir)
+		e = remote.Succeed(o, e, *heir)
 		e.ChangedAt = now
 		return ledger.Record{Sync: sync, Entry: e, Event: "merged", Note: remote.ReasonMerged}
 	}
@@ -146,7 +153,6 @@ func correct(sync string, e *ledger.Entry, c owlat.Contact, there bool, heir *ow
 		e.Origin = ledger.OriginGone
 		return ledger.Record{Sync: sync, Entry: e, Event: "gone", Note: "verify did not find the contact in Owlat"}
 	}
-	e.Email, e.Fields = owlatsync.LowerAddress(c.Email), remote.FieldsOf(&c)
-	remote.Witnessed(e, &c)
+	remote.Looked(o, e, &c)
 	return ledger.Record{Sync: sync, Entry: e, Event: "changed in Owlat", Note: "verify found other values than were written"}
 }

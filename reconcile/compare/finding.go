@@ -15,6 +15,7 @@ const (
 	SourceAhead    Kind = "source"  // the next run would change something for the row
 	ChangedInOwlat Kind = "changed" // a field is not what the ledger says was written
 	AddressDiffers Kind = "address" // the contact's address is not what was written
+	KeptInOwlat    Kind = "kept"    // a field was changed in Owlat, and the sync keeps what is there
 	MissingInOwlat Kind = "missing" // the contact of a row does not exist
 	UnknownInOwlat Kind = "unknown" // no entry of the ledger stands for the contact
 	TwinInOwlat    Kind = "twin"    // two live contacts have one address; calls by address reach the older
@@ -30,12 +31,12 @@ const (
 
 // Kinds lists all kinds in the order in which reports show them.
 var Kinds = []Kind{
-	SourceAhead, ChangedInOwlat, AddressDiffers, MissingInOwlat, LeftTopic, StillOnTopic, NoSuchTopic, UnknownInOwlat, TwinInOwlat, DueTopic, OnTopic, OffTopic,
+	SourceAhead, ChangedInOwlat, AddressDiffers, KeptInOwlat, MissingInOwlat, LeftTopic, StillOnTopic, NoSuchTopic, UnknownInOwlat, TwinInOwlat, DueTopic, OnTopic, OffTopic,
 }
 
 // Differs reports whether a finding of the kind needs a person's attention. The others only inform.
 func (k Kind) Differs() bool {
-	return k != UnknownInOwlat && (!slices.Contains(members.Kinds, members.Kind(k)) || members.Kind(k).Differs())
+	return k != UnknownInOwlat && k != KeptInOwlat && (!slices.Contains(members.Kinds, members.Kind(k)) || members.Kind(k).Differs())
 }
 
 // Finding is one difference. Values are personal data that somebody asked for.

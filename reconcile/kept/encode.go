@@ -12,7 +12,7 @@ import (
 
 // kinds are the kinds of changes by their numbers in what is kept.
 var kinds = []owlatsync.ChangeKind{
-	owlatsync.CreateContact, owlatsync.AdoptContact, owlatsync.RenameContact, owlatsync.SetField, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact, owlatsync.OptOut,
+	owlatsync.CreateContact, owlatsync.AdoptContact, owlatsync.RenameContact, owlatsync.SetField, owlatsync.AddTopic, owlatsync.RemoveTopic, owlatsync.DeleteContact, owlatsync.OptOut, owlatsync.KeepField,
 }
 
 // encode appends what a step does, and the address of its row or contact: a plan may have a million of them, so it is as short as it can easily be.

@@ -91,7 +91,7 @@ func (p claiming) settleBatch(ctx context.Context, batch []*step.Step) error {
 	for _, e := range entries {
 		all = append(all, e)
 	}
-	others, err := p.sharers(ctx, all)
+	others, err := sharers(ctx, p.Ledger, all)
 	if err != nil {
 		return err
 	}

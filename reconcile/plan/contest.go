@@ -6,6 +6,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/policy"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
@@ -48,7 +49,7 @@ func (c *contest) judge(r *step.Row, own *ledger.Entry, holders []ledger.Holder)
 	for _, h := range holders {
 		if h.Sync == c.policies.Sync && h.Entry.Key != r.Key {
 			there, waits, wants := c.scan.Whereabouts(h.Entry)
-			rivals = append(rivals, rival{h.Entry, there, !waits || wants == hash})
+			rivals = append(rivals, rival{h.Entry, there, !waits || wants == hash || c.keepsAddress(h.Entry)})
 		}
 	}
 	first := c.winners[hash]
@@ -59,6 +60,11 @@ func (c *contest) judge(r *step.Row, own *ledger.Entry, holders []ledger.Holder)
 		c.winners[hash] = r.Key
 	}
 	return won, rekeyed
+}
+
+// keepsAddress reports whether the contact of an entry keeps its address, whatever its row says.
+func (c *contest) keepsAddress(e *ledger.Entry) bool {
+	return own.Keeps(c.policies.Overwrite.Email, e.FieldMark(own.Email), e.Email)
 }
 
 // counts returns the row that counts instead of r, nil if r does. The row that holds the contact and keeps it counts, else the

@@ -49,6 +49,10 @@ func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
 	sum.Requests += by * s.Requests()
 	sum.Events += by * len(s.Due())
 	sum.Memberships.Skipped += by * s.Skipped
+	sum.Kept += by * step.Keeps(s.Changes)
+	if s.Looks {
+		sum.Looks += by
+	}
 	least, most := s.Ends()
 	sum.Least, sum.Most = sum.Least.Add(least.Times(by)), sum.Most.Add(most.Times(by))
 	if s.MayExist {

@@ -124,7 +124,7 @@ func (c *contest) lift(r *step.Row) *step.Row {
 	if !c.policies.Crowds() {
 		return r
 	}
-	key, address := ledger.MemoryHash(r.Key), ledger.MemoryHash(r.Email)
+	key, address := ledger.MemoryHash(r.Key), ledger.MemoryHash(r.Address())
 	says, never := r.Consents, r.Never || c.crowd.never(key, address)
 	if c.policies.AnyConsent() {
 		says = c.crowd.together(key, address, says)

@@ -8,6 +8,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/reconcile/ask"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
@@ -45,8 +46,8 @@ type gatherer struct {
 	now     time.Time
 }
 
-func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, c crowd, now time.Time) *gatherer {
-	return &gatherer{lookup: lookup{Needs: n, scan: s, listed: listed}, now: now, contest: contest{
+func newGatherer(n Needs, s *scan.Scan, listed *ask.Listed, seen *ask.Seen, c crowd, now time.Time) *gatherer {
+	return &gatherer{lookup: lookup{Needs: n, scan: s, listed: listed, seen: seen}, now: now, contest: contest{
 		policies: n.Policies, scan: s, crowd: c, winners: make(map[uint64]string), heard: make(map[uint64]int),
 	}}
 }
@@ -56,6 +57,11 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 	entries, err := g.entries(ctx, batch)
 	if err != nil {
 		return nil, err
+	}
+	for i, r := range batch {
+		if e := entries[r.Key]; g.stands(e) {
+			batch[i] = r.Keeping(own.Address(g.Policies.Overwrite, e, r.Email))
+		}
 	}
 	held, err := g.holders(ctx, batch, entries)
 	if err != nil {
@@ -108,6 +114,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 		g.stand(k.row, k, gone)
 		k.Forgotten, k.SetBack = forgotten[r.Email], g.SetBack
 		k.suppress(r, suppressed)
+		k.Fresh = g.fresh(k)
 		k.sibling(g.Policies.Sync, held.byContact)
 		if k.Entry != nil {
 			k.OptOuts = optOuts[k.Entry.ContactID]
@@ -164,7 +171,7 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 		}
 		c, listed := g.listed.Find(r.Email)
 		there, matched := Stands(Candidates{
-			Sync: g.Policies.Sync, Entry: e, Rekeyed: k.rekeyed, Holders: k.holders, Listed: c, IsListed: listed, Now: g.now,
+			Sync: g.Policies.Sync, Entry: e, Rekeyed: k.rekeyed, Holders: k.holders, Listed: c, IsListed: listed, Now: g.now, Overwrite: g.Policies.Overwrite,
 		}, r)
 		if there != nil {
 			if k.rekeyed != nil {
@@ -175,6 +182,11 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 	}
 	k.Entry = e
 	g.occupied(r, k)
+}
+
+// fresh reports whether what is known of the row's contact was read for this plan.
+func (g *gatherer) fresh(k *known) bool {
+	return !g.Lasting && (g.Fresh || k.matched && g.listed.Fresh() || k.Entry != nil && g.seen.Has(k.Entry.ContactID))
 }
 
 // sibling notes that another sync created the contact that the row is to have. By has the entries of all syncs by contact.

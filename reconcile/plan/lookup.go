@@ -8,6 +8,7 @@ import (
 
 	"owlatsync/ledger"
 	"owlatsync/reconcile/ask"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/step"
 )
@@ -17,6 +18,7 @@ type lookup struct {
 	Needs
 	scan   *scan.Scan
 	listed *ask.Listed
+	seen   *ask.Seen // the contacts of rows that are to be changed, if they were listed
 }
 
 // stands reports whether the entry has a contact that its row keeps: one that was deleted in Owlat may be created again.
@@ -24,8 +26,21 @@ func (g *lookup) stands(e *ledger.Entry) bool {
 	return e != nil && e.ContactID != "" && (e.Origin != ledger.OriginGone || !g.Policies.Recreates())
 }
 
-// entries returns the entries of the rows by their keys. A scan of changes has already looked up most of them.
+// entries returns the entries of the rows by their keys, with what was just listed of their contacts.
 func (g *lookup) entries(ctx context.Context, batch []*step.Row) (map[string]*ledger.Entry, error) {
+	found, err := g.known(ctx, batch)
+	for key, e := range found {
+		if c, listed := g.seen.Find(e.ContactID); listed {
+			now := *e
+			remote.Looked(g.Policies.Overwrite, &now, c)
+			found[key] = &now
+		}
+	}
+	return found, err
+}
+
+// known returns the entries of the rows as the ledger has them. A scan of changes has already looked up most of them.
+func (g *lookup) known(ctx context.Context, batch []*step.Row) (map[string]*ledger.Entry, error) {
 	found := make(map[string]*ledger.Entry, len(batch))
 	var others []string
 	for _, r := range batch {

@@ -112,7 +112,7 @@ func (p absence) absentEntries(ctx context.Context, entries iter.Seq2[*ledger.En
 }
 
 func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
-	others, err := p.sharers(ctx, batch)
+	others, err := sharers(ctx, p.Ledger, batch)
 	if err != nil {
 		return err
 	}
@@ -142,14 +142,14 @@ func (p absence) absentBatch(ctx context.Context, batch []*ledger.Entry) error {
 
 // sharers returns the entries that stand for the contacts of the entries, by contact. Those of contacts that are gone are left
 // out.
-func (p *Planner) sharers(ctx context.Context, entries []*ledger.Entry) (map[string][]ledger.Holder, error) {
+func sharers(ctx context.Context, l ledger.Reader, entries []*ledger.Entry) (map[string][]ledger.Holder, error) {
 	var ids []string
 	for _, e := range entries {
 		if e.ContactID != "" {
 			ids = append(ids, e.ContactID)
 		}
 	}
-	found, err := p.Ledger.Sharers(ctx, ids)
+	found, err := l.Sharers(ctx, ids)
 	if err != nil {
 		return nil, readLedger(err)
 	}

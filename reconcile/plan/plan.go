@@ -24,6 +24,9 @@ import (
 type Contacts interface {
 	// Adopt finds contacts that were in Owlat before the sync, if that is worth its requests.
 	Adopt(ctx context.Context, rows ask.Rows, tell func(contacts, total int)) (*ask.Listed, owlatsync.Adoption, error)
+	// Look reads the contacts that are to be changed and may have been changed in Owlat, if one listing costs less than a look at each. Known is
+	// how many contacts there are at least.
+	Look(ctx context.Context, contacts map[string]struct{}, known int, tell func(contacts, total int)) (*ask.Seen, owlatsync.Looking, error)
 	// Living tells which of the contacts are gone, and why it is not known of some. Its error says why nobody can be asked.
 	Living(ctx context.Context, contacts []string) (gone map[string]bool, unknown map[string]string, err error)
 	// Named returns those of the contacts that are known to exist. Its error says why nobody can be asked.
@@ -53,6 +56,8 @@ type Needs struct {
 	Clock func(at time.Time) (earliest, latest time.Time, known bool)
 
 	Adopted   bool               // the sync has compared its rows with Owlat's contacts before
+	Fresh     bool               // all entries were just compared with Owlat's contacts
+	Lasting   bool               // the plan may be applied long after it was made: what Owlat told for it may be old then
 	SetBack   bool               // the ledger is older than what was done
 	Partial   bool               // the run applies a part, so nothing follows from absence
 	Reading   *owlatsync.Reading // how the source is read; nil: all rows, always

@@ -104,6 +104,10 @@ func (p *Planner) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	seen, err := looking{p}.look(ctx)
+	if err != nil {
+		return err
+	}
 	c, err := crowded(p.scan, p.plan.waiting.All())
 	if err != nil {
 		return fmt.Errorf("read the rows to plan: %w", err)
@@ -114,7 +118,7 @@ func (p *Planner) make(ctx context.Context) error {
 			p.there, p.plan.Undated = earliest, time.Time{}
 		}
 	}
-	g := newGatherer(p.Needs, p.scan, listed, c, p.now)
+	g := newGatherer(p.Needs, p.scan, listed, seen, c, p.now)
 	for batch, err := range p.batches() {
 		if err != nil {
 			return fmt.Errorf("read the rows to plan: %w", err)

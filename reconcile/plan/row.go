@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/policy"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
@@ -35,6 +37,7 @@ type Known struct {
 	OldKey    string    // the key under which the ledger knows the row; empty: the same
 	Sibling   *Sibling  // another sync created the contact that the row is to have; nil: none did
 	Claims    bool      // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
+	Fresh     bool      // what Entry says of the contact was read for this plan
 	There     time.Time // now on Owlat's clock; zero: the same
 }
 
@@ -81,13 +84,10 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		if s.Outcome == owlatsync.Adopted {
 			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.AdoptContact})
 		}
-		if e.Email != r.Email {
-			if !isNew {
-				s.Outcome = owlatsync.Renamed
-			}
-			s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.RenameContact, Field: "email", From: e.Email, To: r.Email})
+		r = owned(p, s, k.Fresh, now)
+		if e.Email != r.Email && !isNew {
+			s.Outcome = owlatsync.Renamed
 		}
-		s.Changes = append(s.Changes, step.FieldsToSet(r, e)...)
 	}
 	old := k.SetBack || e.MetBefore()
 	s.Events = due(p.Events, e.Events, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
@@ -114,9 +114,10 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		s.Spends = spends(p, row, v, there)
 	}
 	e.Memberships, s.Changes, s.Skipped = v.Memberships, v.Changes, v.Skipped
-	if s.Outcome == owlatsync.Updated && len(s.Changes) == 0 && s.Pending() == 0 {
+	if s.Outcome == owlatsync.Updated && len(s.Changes) == step.Keeps(s.Changes) && s.Pending() == 0 {
 		s.Outcome = owlatsync.Unchanged
 	}
+	s.Reason = cmp.Or(s.Reason, own.Reason(p.Overwrite, e, s.Changes))
 	if s.OldKey != "" && (s.Outcome == owlatsync.Unchanged || s.Outcome == owlatsync.Updated) {
 		s.Outcome = owlatsync.Adopted
 		s.Changes = slices.Insert(s.Changes, 0, owlatsync.Change{Kind: owlatsync.AdoptContact})
@@ -128,6 +129,16 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		}
 	}
 	return s
+}
+
+// owned adds what becomes of the fields of a contact that is in Owlat, and returns the row as one whose contact keeps what it keeps.
+func owned(p *policy.Policies, s *step.Step, fresh bool, now time.Time) *step.Row {
+	r, e := s.Row, s.Entry
+	v := own.Judge(p.Overwrite, e, own.Wanted{Email: r.Address(), Fields: r.Fields}, now)
+	e.FieldMarks, s.Looks = v.Marks, v.Guarded && !fresh
+	s.Changes = append(s.Changes, v.Changes...)
+	s.Row = r.Keeping(cmp.Or(v.Write.Email, e.Email))
+	return s.Row
 }
 
 // spends returns the topics to which a decision adds a contact only because another sync created it.

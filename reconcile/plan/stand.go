@@ -7,6 +7,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -20,6 +21,8 @@ type Candidates struct {
 	Listed   owlat.Contact   // the listed contact with the address, if IsListed
 	IsListed bool
 	Now      time.Time
+	// Overwrite says which fields of the contact may be overwritten.
+	Overwrite owlatsync.Overwrites
 }
 
 // Stands returns the entry for a row whose contact is known to exist although the row has none yet, nil if there is none. Listed
@@ -41,10 +44,12 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 		return nil, false // without contacts:read nothing could be looked up: the next create tells
 	case elsewhere:
 		h := holders[0].Entry
-		known.ContactID, known.Fields, known.Identity, known.Witness = h.ContactID, h.Fields, h.Identity, h.Witness
+		own.See(c.Overwrite, known, own.Held{Email: known.Email, Fields: h.Fields}, own.Another)
+		known.ContactID, known.Identity, known.Witness = h.ContactID, h.Identity, h.Witness
 		return known, false
 	case c.IsListed && owlatsync.LowerAddress(c.Listed.Email) == r.Email:
-		known.ContactID, known.Fields, known.Witness = c.Listed.ID, remote.FieldsOf(&c.Listed), c.Listed.UpdatedAt
+		own.See(c.Overwrite, known, own.Held{Email: known.Email, Fields: remote.FieldsOf(&c.Listed)}, own.Another)
+		known.ContactID, known.Witness = c.Listed.ID, c.Listed.UpdatedAt
 		return known, true
 	}
 	return nil, false

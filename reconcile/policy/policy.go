@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"owlatsync"
 	"owlatsync/ledger"
 )
 
@@ -70,6 +71,8 @@ type Policies struct {
 	// OptsOut says that Owlat can be told so: there is an unsubscribe secret. Without it their contacts leave the topics of the sync.
 	OptsOut bool
 	Nulls   NullPolicy
+	// Overwrite says which fields of contacts that are in Owlat may be overwritten.
+	Overwrite owlatsync.Overwrites
 	// KeyIsAddress says that rows have no key of their own: the normalised address is the key, and a changed address makes another
 	// row.
 	KeyIsAddress bool
@@ -85,6 +88,11 @@ type Policies struct {
 func (p *Policies) Validate() error {
 	if !slices.Contains([]NullPolicy{"", NullsKeep, NullsClear}, p.Nulls) {
 		return fmt.Errorf("sync %q: the NULL policy %q is neither %q nor %q", p.Sync, p.Nulls, NullsKeep, NullsClear)
+	}
+	for _, word := range append(p.Overwrite.Fields[:], p.Overwrite.Email) {
+		if word != "" && !slices.Contains(owlatsync.OverwriteWords, word) {
+			return fmt.Errorf("sync %q: overwrite is %q, none of %q", p.Sync, word, owlatsync.OverwriteWords)
+		}
 	}
 	if !slices.Contains([]DuplicateConsent{"", ConsentWinner, ConsentAny}, p.Duplicates) {
 		return fmt.Errorf("sync %q: the consent of duplicates is %q, neither %q nor %q", p.Sync, p.Duplicates, ConsentWinner, ConsentAny)

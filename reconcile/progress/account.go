@@ -6,6 +6,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/ledger"
+	"owlatsync/reconcile/step"
 )
 
 // account knows what became of each row of a run that may read its source several times, so that a row counts once, whatever the
@@ -110,7 +111,7 @@ func (a *account) count(r *owlatsync.Report, row uint64, v RowDone, missing bool
 	}
 	unknown := v.Outcome == owlatsync.Failed && (v.Category == ledger.CategoryUnsure || v.Category == ledger.CategoryEvent || v.Category == ledger.CategoryUnconfirmed)
 	a.fates[row] = fate{outcome: codeOf(v.Outcome), missing: missing, lasting: unknown, met: a.stretch, told: a.stretch}
-	quiet := v.Before == "" && v.Outcome == owlatsync.Unchanged || same && (len(v.Changes) == 0 || !v.Outcome.InStep())
+	quiet := v.Before == "" && v.Outcome == owlatsync.Unchanged && step.Keeps(v.Changes) == 0 || same && (len(v.Changes) == 0 || !v.Outcome.InStep())
 	return v, !quiet
 }
 

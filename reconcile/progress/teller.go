@@ -150,7 +150,7 @@ func (t *Teller) Unchanged(rows int) {
 func (t *Teller) Row(d step.Decision, category ledger.Category, missing bool) {
 	v := RowDone{About: t.about, Decision: d, Category: category}
 	t.mu.Lock()
-	told := d.Outcome != owlatsync.Unchanged
+	told := d.Outcome != owlatsync.Unchanged || step.Keeps(d.Changes) > 0
 	if t.account != nil {
 		v, told = t.account.take(t.report, v, missing)
 	} else {
@@ -171,6 +171,13 @@ func (t *Teller) Memberships(n owlatsync.MembershipCounts) {
 	defer t.mu.Unlock()
 	m := &t.report.Memberships
 	m.Added, m.Pending, m.Removed, m.Skipped, m.OptedOut = m.Added+n.Added, m.Pending+n.Pending, m.Removed+n.Removed, m.Skipped+n.Skipped, m.OptedOut+n.OptedOut
+}
+
+// Kept counts values that stay as Owlat has them although rows say something else.
+func (t *Teller) Kept(values int) {
+	t.mu.Lock()
+	t.report.Kept += values
+	t.mu.Unlock()
 }
 
 // Unclear notes how many consents of the rows read are neither yes nor no.

@@ -10,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/own"
 )
 
 const (
@@ -60,12 +61,16 @@ func Unmoved(e *ledger.Entry, m *ledger.Membership, c *owlat.Contact) bool {
 	return !m.Sent.IsZero() && !c.UpdatedAt.IsZero() && !c.UpdatedAt.After(m.Sent)
 }
 
-// EntryOf returns the entry for a contact. It keeps memberships, events, failure and first sight of base.
-func EntryOf(key string, c owlat.Contact, origin ledger.Origin, base *ledger.Entry) *ledger.Entry {
+// EntryOf returns the entry for a contact. It keeps memberships, events, failure and first sight of base. How says where Owlat's answer comes
+// from; one about another contact than that of base is known without.
+func EntryOf(o owlatsync.Overwrites, key string, c owlat.Contact, origin ledger.Origin, base *ledger.Entry, how own.How) *ledger.Entry {
 	e := &ledger.Entry{Key: key, FirstSeen: base.FirstSeen, Memberships: base.Memberships, Failure: base.Failure, Events: base.Events}
-	e.ContactID, e.Origin = c.ID, origin
-	e.Email = owlatsync.LowerAddress(c.Email)
-	e.Identity, e.Fields = e.Email, FieldsOf(&c)
+	e.Email, e.Fields, e.FieldMarks = base.Email, base.Fields, base.FieldMarks
+	if how == own.Read && base.ContactID != c.ID {
+		how = own.Another
+	}
+	own.See(o, e, HeldBy(&c), how)
+	e.ContactID, e.Origin, e.Identity = c.ID, origin, e.Email
 	if e.Witness = c.UpdatedAt; base.ContactID == c.ID {
 		e.Witness = base.Witness
 		Witnessed(e, &c)

@@ -2,13 +2,26 @@ package remote
 
 import (
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/step"
 )
 
 // FieldsOf returns the synced fields of a contact.
 func FieldsOf(c *owlat.Contact) owlatsync.Texts {
 	return owlatsync.Texts{owlatsync.FirstName: c.FirstName, owlatsync.LastName: c.LastName}
+}
+
+// HeldBy returns what Owlat holds of a contact that an entry knows.
+func HeldBy(c *owlat.Contact) own.Held {
+	return own.Held{Email: owlatsync.LowerAddress(c.Email), Fields: FieldsOf(c)}
+}
+
+// Looked takes in what a look at the contact of an entry has shown.
+func Looked(o owlatsync.Overwrites, e *ledger.Entry, c *owlat.Contact) {
+	own.See(o, e, HeldBy(c), own.Read)
+	Witnessed(e, c)
 }
 
 // field returns a pointer to a field of a contact.

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 
+	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/own"
 )
 
 const merged = "the contact's id is gone from Owlat, and another contact has its address: most likely they were merged. "
@@ -64,8 +66,8 @@ func Free(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entry, co
 
 // Succeed is Inherit for a row that is planned again: what it says now is as old as if the contact had been there before, so that a yes
 // of just now adds nobody either.
-func Succeed(e *ledger.Entry, c owlat.Contact) *ledger.Entry {
-	heir := Inherit(e, c)
+func Succeed(o owlatsync.Overwrites, e *ledger.Entry, c owlat.Contact) *ledger.Entry {
+	heir := Inherit(o, e, c)
 	heir.Memberships = slices.DeleteFunc(heir.Memberships, func(m ledger.Membership) bool {
 		return !m.Consent && m.State != ledger.MemberLeaving // of the contact that is there now it is not known whether it is on the topic
 	})
@@ -73,8 +75,8 @@ func Succeed(e *ledger.Entry, c owlat.Contact) *ledger.Entry {
 }
 
 // Inherit returns the entry of a row that goes on with another contact because its own was merged into it.
-func Inherit(e *ledger.Entry, c owlat.Contact) *ledger.Entry {
-	heir := EntryOf(e.Key, c, ledger.OriginAdopted, e)
+func Inherit(o owlatsync.Overwrites, e *ledger.Entry, c owlat.Contact) *ledger.Entry {
+	heir := EntryOf(o, e.Key, c, ledger.OriginAdopted, e, own.Read)
 	heir.Memberships, heir.ChangedAt, heir.Departed = consent.Old(e.Memberships), e.ChangedAt, e.Departed
 	return heir
 }

@@ -38,6 +38,14 @@ func NewReader(p *policy.Policies) *Reader {
 		}
 		h.WriteString("\x00")
 	}
+	if !p.Overwrite.Always() { // a row whose value was kept must be looked at again under another word
+		for _, rule := range append(p.Overwrite.Fields[:], p.Overwrite.Email) {
+			if !rule.Always() {
+				h.WriteString(string(rule))
+			}
+			h.WriteString("\x00")
+		}
+	}
 	r.seed = h.Sum64()
 	return r
 }

@@ -12,6 +12,15 @@ func (s *Step) Ends() (least, most owlatsync.Ends) {
 	if most = least; s.OptsOut() {
 		most.Requests++ // Owlat answers alike for a contact that is on no topic and for one that was merged: it is looked at
 	}
+	if s.Looks { // it may be found that nothing may be overwritten
+		least.Requests--
+		for _, m := range s.Events {
+			if m.On == ledger.OnUpdated && m.State == ledger.EventDue {
+				least.Requests--
+				least.Events--
+			}
+		}
+	}
 	if s.Seeks && s.Met != nil {
 		most.Requests += len(s.Met.Changes) + 2 // if it is found: the update of its fields, and the look
 	}

@@ -1,6 +1,7 @@
 package step
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -18,6 +19,8 @@ type Row struct {
 	Consents    []owlatsync.Consent        `json:"consents,omitempty"`
 	Properties  map[string]json.RawMessage `json:"props,omitempty"` // for events; not part of the fingerprint
 	Fingerprint ledger.Fingerprint         `json:"fp"`
+	// Says is the address that the row gives, if its contact keeps another one, which Email is then; empty: Email is the row's own.
+	Says string `json:"says,omitempty"`
 	// Invalid says why the row cannot be applied; empty: it can. Only its Key and Consents count then, and Email is as the source
 	// gives it.
 	Invalid string `json:"invalid,omitempty"`
@@ -34,7 +37,7 @@ type Wanted [owlatsync.NumContactFields]*string
 
 // Size returns about how many bytes of memory the row's texts take.
 func (r *Row) Size() int {
-	n := len(r.Key) + len(r.Email) + len(r.Invalid) + len(r.Consents)
+	n := len(r.Key) + len(r.Email) + len(r.Says) + len(r.Invalid) + len(r.Consents)
 	for _, text := range r.Fields {
 		if text != nil {
 			n += len(*text)
@@ -45,6 +48,22 @@ func (r *Row) Size() int {
 	}
 	return n
 }
+
+// Keeping returns the row as one whose contact is to have that address, whatever the row says.
+func (r *Row) Keeping(address string) *Row {
+	if r.Email == address {
+		return r
+	}
+	c := *r
+	c.Email, c.Says = address, r.Address()
+	if c.Says == address {
+		c.Says = ""
+	}
+	return &c
+}
+
+// Address returns the address that the row gives.
+func (r *Row) Address() string { return cmp.Or(r.Says, r.Email) }
 
 // Clone returns a copy that stays valid when the reader reads the next row. The copy has its own texts: those of a source are parts
 // of larger texts.
@@ -61,7 +80,7 @@ func (r *Row) Clone() *Row {
 		b.WriteString(s)
 		return b.String()[start:]
 	}
-	c.Key, c.Email, c.Invalid = own(r.Key), own(r.Email), own(r.Invalid)
+	c.Key, c.Email, c.Says, c.Invalid = own(r.Key), own(r.Email), own(r.Says), own(r.Invalid)
 	for f, text := range r.Fields {
 		if text != nil {
 			c.Fields[f] = new(own(*text))

@@ -5,6 +5,7 @@ package step
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -61,6 +62,7 @@ type Step struct {
 	Joins    bool               `json:"joins,omitempty"`     // no earlier run began one of the adds to topics
 	// Spends are topics to which the contact is added only because another sync created it: not after a departure.
 	Spends []string `json:"spends,omitempty"`
+	Looks  bool     `json:"looks,omitempty"` // somebody may have changed a field in Owlat that is to be overwritten: the contact is read first
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
 }
@@ -129,6 +131,27 @@ func (s *Step) OptsOut() bool { return s.changes(owlatsync.OptOut) }
 // Deletes reports whether the contact is deleted.
 func (s *Step) Deletes() bool { return s.changes(owlatsync.DeleteContact) }
 
+// Keeps counts the fields that the step leaves as Owlat has them although the row says something else, and of which that is news.
+func Keeps(changes []owlatsync.Change) (n int) {
+	for _, c := range changes {
+		if c.Kind == owlatsync.KeepField {
+			n++
+		}
+	}
+	return n
+}
+
+// Kept names the fields that Keeps counts.
+func Kept(changes []owlatsync.Change) string {
+	var names []string
+	for _, c := range changes {
+		if c.Kind == owlatsync.KeepField {
+			names = append(names, c.Field)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 // Sets reports whether the step changes a field of the contact.
 func (s *Step) Sets() bool { return s.changes(owlatsync.SetField, owlatsync.RenameContact) }
 
@@ -137,13 +160,16 @@ func (s *Step) changes(kinds ...owlatsync.ChangeKind) bool {
 }
 
 // Requests returns how many requests the step needs if nothing fails: one to create, one for all fields, one for each membership
-// and event, and one to look at a contact that an earlier add may have put on a topic.
+// and event, one to look at a contact that an earlier add may have put on a topic, and one to look whether somebody has changed its fields.
 func (s *Step) Requests() int {
 	n, created, fields := s.Pending(), false, false
 	if s.looks() {
 		n++
 	}
 	if s.Seeks {
+		n++
+	}
+	if s.Looks {
 		n++
 	}
 	for _, c := range s.Changes {

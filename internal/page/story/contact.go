@@ -39,6 +39,14 @@ func OriginOf(t *explain.Tale) string {
 	return ""
 }
 
+// Kept says which values stay as Owlat has them although the row says something else.
+func Kept(t *explain.Tale) (all []string) {
+	for _, k := range t.Kept() {
+		all = append(all, capital(k.Says())+".")
+	}
+	return all
+}
+
 // Differs says how Owlat's contact, which must be there, differs from what the ledger has.
 func Differs(t *explain.Tale) (all []string) {
 	differ := func(name, here, there string) {

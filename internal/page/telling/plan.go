@@ -22,6 +22,8 @@ func kind(d reconcile.Decision) string {
 		return "Addresses that would change"
 	case owlatsync.SetField:
 		return "Names that would change"
+	case owlatsync.KeepField:
+		return "Values that would stay as Owlat has them"
 	case owlatsync.AddTopic:
 		return "Contacts that would be put on topics"
 	case owlatsync.RemoveTopic:
@@ -58,6 +60,12 @@ func Changes(d reconcile.Decision, values bool, topic Topic) string {
 				parts = append(parts, Straight(c.Field)+" “"+Straight(c.To)+"”")
 			default:
 				parts = append(parts, Straight(c.Field)+" “"+Straight(c.From)+"” → “"+Straight(c.To)+"”")
+			}
+		case owlatsync.KeepField:
+			if !values {
+				parts = append(parts, "keep "+Straight(c.Field))
+			} else {
+				parts = append(parts, "keep "+Straight(c.Field)+" “"+Straight(c.From)+"”, not “"+Straight(c.To)+"”")
 			}
 		case owlatsync.AddTopic:
 			parts = append(parts, "put on topic "+Straight(topic(c.Topic)))

@@ -55,6 +55,9 @@ func Facts(r *ledger.Run) (all []Fact) {
 	if r.Report.LinksEnded != "" {
 		add("Unsubscribe secret", "could not be used to the end, and the run went on as without it: "+Straight(r.Report.LinksEnded))
 	}
+	if n := r.Report.Kept; n > 0 {
+		add("Values kept as Owlat has them", Number(n))
+	}
 	m := r.Report.Memberships
 	if r.Status == ledger.StatusHeld && m.Added+m.Removed == 0 { // a guard let nothing through
 		return all

@@ -152,6 +152,8 @@ func findingWords(f reconcile.Finding) string {
 		return "the next run would " + render.Intent(*f.Decision)
 	case reconcile.ChangedInOwlat, reconcile.AddressDiffers:
 		return fmt.Sprintf("%s is %q in Owlat, and %q was written", f.Field, f.Owlat, f.Ledger)
+	case reconcile.KeptInOwlat:
+		return fmt.Sprintf("%s is %q in Owlat, and %q was written; it is kept (overwrite)", f.Field, f.Owlat, f.Ledger)
 	case reconcile.MissingInOwlat:
 		text := fmt.Sprintf("its contact %s (%s) is not in Owlat", f.ContactID, words.Printable(f.Address))
 		if f.Owlat != "" {
@@ -186,6 +188,9 @@ func (v *Findings) End(result reconcile.Verified, repair bool, typed words.Typed
 	v.to.Printf("Compared %s of the ledger with %s in Owlat", words.Plural(result.Entries, "row"), words.Plural(result.Contacts, "contact"))
 	if n := result.Findings[reconcile.UnknownInOwlat]; n > 0 {
 		v.to.Printf(" (no row stands for %d of them)", n)
+	}
+	if n := result.Findings[reconcile.KeptInOwlat]; n > 0 {
+		v.to.Printf("; %s in Owlat, and kept", words.Several(n, "value was changed", "values were changed"))
 	}
 	if len(kinds) == 0 {
 		v.to.Printf(": no difference.\n")

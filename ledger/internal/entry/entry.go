@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -68,7 +67,7 @@ func Encode(e *ledger.Entry, now time.Time) (v Values, err error) {
 	if err != nil {
 		return v, err
 	}
-	marks, err := EncodeEvents(e.Events)
+	marks, err := EncodeMarks(e)
 	if err != nil {
 		return v, err
 	}
@@ -93,22 +92,6 @@ func Encode(e *ledger.Entry, now time.Time) (v Values, err error) {
 		args = append(args, text)
 	}
 	return Values{args: args, memberships: e.Memberships}, nil
-}
-
-// EncodeEvents returns the JSON of events, nil if there are none.
-func EncodeEvents(events []ledger.EventMark) ([]byte, error) {
-	if len(events) == 0 {
-		return nil, nil
-	}
-	marks := slices.Clone(events)
-	for i := range marks {
-		marks[i].At = marks[i].At.UTC()
-	}
-	text, err := json.Marshal(marks)
-	if err != nil {
-		return nil, fmt.Errorf("encode events: %w", err)
-	}
-	return text, nil
 }
 
 // AsKept returns the entry as it is kept if it has departed, and the entry itself otherwise.
@@ -185,8 +168,8 @@ func Scan(rows *sql.Rows, before ...any) (id int64, e *ledger.Entry, err error) 
 		}
 	}
 	if events.Valid {
-		if err := json.Unmarshal([]byte(events.String), &e.Events); err != nil {
-			return 0, nil, fmt.Errorf("%w (the events of an entry cannot be read)", ledger.ErrCorrupt)
+		if err := DecodeMarks([]byte(events.String), e); err != nil {
+			return 0, nil, err
 		}
 	}
 	if failure.Valid {

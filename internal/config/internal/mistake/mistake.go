@@ -1,4 +1,4 @@
-// Package mistake puts what is wrong with the YAML of a configuration into words. It repeats no value of the file.
+// Package mistake has the mistakes of a configuration, and puts what is wrong with its YAML into words. It repeats no value of the file.
 package mistake
 
 import (

@@ -85,6 +85,7 @@ type Sync struct {
 	Topics         []Topic       `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
 	Suppressed     Never         `json:"suppressed,omitempty" jsonschema_description:"Column that says to whom no mail may ever go: a yes opts the person out of everything in Owlat, before anything else of the run and for good, whatever else the row says. Nothing takes that back but the person. A section with column, yes and no lists other values than the usual ones. It needs the unsubscribe secret; without it the contact only leaves the topics of this sync."`
 	Nulls          string        `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
+	Overwrite      string        `json:"overwrite,omitempty" jsonschema:"enum=always,enum=if_ours,enum=if_empty,enum=never,default=always" jsonschema_description:"Who owns the fields of contacts that are in Owlat: always, the source; if_ours, the source while Owlat holds what this sync last wrote, so that a correction made in Owlat stays; if_empty, the source only fills what is empty; never, Owlat. A field may say otherwise. The address is a field too: under never and if_empty a changed address in the source does not change the contact's."`
 	Duplicates     Duplicates    `json:"duplicates,omitempty" jsonschema_description:"What counts when several rows have one address, or one key. One row wins: the one whose contact it is, else the first in the source, so that ORDER BY in the query chooses."`
 	OnMissing      string        `json:"on_missing,omitempty" jsonschema:"enum=keep,enum=leave_topics,enum=delete,default=keep" jsonschema_description:"What becomes of a contact whose row left the source: keep leaves it as it is, leave_topics takes it off the topics of this sync, delete deletes it if this sync created it and takes it off the topics otherwise. Only after the source was read to its end, in a run without failures, and within the guards. A delete comes last, or right before the row that needs the address."`
 	OnRemoteDelete string        `json:"on_remote_delete,omitempty" jsonschema:"enum=keep,enum=recreate,default=keep" jsonschema_description:"What becomes of a row whose contact was deleted in Owlat: keep leaves it deleted, because it may have been an erasure request, recreate creates it again, on no topic but those with \"existing: add\"."`
@@ -129,6 +130,8 @@ type FieldParts struct {
 	Part   shape.Place `json:"part,omitempty" jsonschema_description:"Which part counts: from 1, or from the end with -1. A part that a value does not have is NULL."`
 	Title  bool        `json:"title,omitempty" jsonschema_description:"true: ADA LOVELACE and ada lovelace are written as Ada Lovelace. What is in mixed case stays."`
 	Value  string      `json:"value,omitempty" jsonschema_description:"The value of every row, in place of a column."`
+
+	Overwrite string `json:"overwrite,omitempty" jsonschema:"enum=always,enum=if_ours,enum=if_empty,enum=never" jsonschema_description:"Who owns the field in contacts that are in Owlat, in place of what the sync says for all."`
 }
 
 // JSONSchema describes the values that the file may have.

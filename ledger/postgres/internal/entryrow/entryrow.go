@@ -83,7 +83,7 @@ func Encode(e *ledger.Entry, now time.Time) (r Row, err error) {
 	if failure, ok := failure.(string); ok {
 		r.texts[colFailure] = []byte(failure)
 	}
-	if r.texts[colEvents], err = entry.EncodeEvents(e.Events); err != nil {
+	if r.texts[colEvents], err = entry.EncodeMarks(e); err != nil {
 		return r, err
 	}
 	r.texts[colKey], r.texts[colOrigin] = []byte(e.Key), filled(string(e.Origin))
@@ -183,16 +183,12 @@ func Scan(rows pgx.Rows, members func([]byte) ([]ledger.Membership, error), befo
 	if e.Memberships, err = members(texts[colMembers]); err != nil {
 		return 0, nil, err
 	}
-	for _, c := range []struct {
-		name string
-		text []byte
-		into any
-	}{{"events", texts[colEvents], &e.Events}, {"failure", texts[colFailure], &e.Failure}} {
-		if c.text == nil {
-			continue
-		}
-		if err := json.Unmarshal(c.text, c.into); err != nil {
-			return 0, nil, fmt.Errorf("%w (the %s of an entry cannot be read)", ledger.ErrCorrupt, c.name)
+	if err := entry.DecodeMarks(texts[colEvents], e); err != nil {
+		return 0, nil, err
+	}
+	if text := texts[colFailure]; text != nil {
+		if err := json.Unmarshal(text, &e.Failure); err != nil {
+			return 0, nil, fmt.Errorf("%w (the failure of an entry cannot be read)", ledger.ErrCorrupt)
 		}
 	}
 	e.Intent.Create, e.FirstSeen, e.ChangedAt, e.Witness = timeOf(ints[colIntent]), timeOf(ints[colFirstSeen]), timeOf(ints[colChangedAt]), timeOf(ints[colWitness])
