@@ -2,17 +2,15 @@ package config
 
 import (
 	"errors"
-	"net/url"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"owlatsync/internal/config/internal/expand"
-	"owlatsync/internal/sourcedsn"
+	"owlatsync/internal/config/internal/ledgerdsn"
 )
 
 // DefaultSchema is the schema of a ledger in PostgreSQL whose DSN names none.
-const DefaultSchema = "owlat_sync"
+const DefaultSchema = ledgerdsn.DefaultSchema
 
 // Ledger says where a ledger is: in a file of SQLite, or in a database of PostgreSQL. However it is printed, it shows no password.
 // Two values are equal if they name the same ledger in the same words.
@@ -29,7 +27,7 @@ func (l Ledger) String() string {
 	if !l.Postgres() {
 		return l.Path
 	}
-	shown, err := show(l.DSN.Reveal())
+	shown, err := ledgerdsn.Show(l.DSN.Reveal())
 	if err != nil {
 		return "postgres://…"
 	}
@@ -54,18 +52,13 @@ func (l Ledger) Of(deployment string) Ledger {
 	return Ledger{Path: strings.TrimSuffix(l.Path, ending) + "." + deployment + ending}
 }
 
-var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
-
-// otherDSN matches what names a database in other forms than a URL.
-var otherDSN = regexp.MustCompile(`(?i)^postgres(ql)?:|(^|\s)(host|hostaddr|port|user|password|passfile|dbname|database|service|sslmode)\s*=`)
-
 // ParseLedger reads where a ledger is: the path of a file, which is relative to folder, or a URL that begins with postgres://. Its
 // errors never repeat what may be a secret.
 func ParseLedger(text, folder string) (Ledger, error) {
 	text = strings.TrimSpace(text)
 	scheme, _, isURL := strings.Cut(text, "://")
 	switch {
-	case !isURL && otherDSN.MatchString(text): // as a file's name it would put the password into messages
+	case !isURL && ledgerdsn.OtherForm(text): // as a file's name it would put the password into messages
 		return Ledger{}, errors.New("must be the path of a file, or a URL such as postgres://user@host/database; a connection string of another form cannot be used")
 	case !isURL && filepath.IsAbs(text):
 		return Ledger{Path: filepath.Clean(text)}, nil
@@ -74,7 +67,7 @@ func ParseLedger(text, folder string) (Ledger, error) {
 	case scheme != "postgres" && scheme != "postgresql":
 		return Ledger{}, errors.New("must be the path of a file, or a URL that begins with postgres://")
 	}
-	if _, err := show(text); err != nil {
+	if _, err := ledgerdsn.Show(text); err != nil {
 		return Ledger{}, err
 	}
 	return Ledger{DSN: Secret(text)}, nil
@@ -90,40 +83,6 @@ func ExpandLedger(text, folder string, lookup func(name string) (string, bool)) 
 		return Ledger{}, errors.New("is empty")
 	}
 	return ParseLedger(text, folder)
-}
-
-// show checks the DSN of a ledger, and returns it without what is secret.
-func show(dsn string) (string, error) {
-	// The option "schema" means the ledger's own schema here, not a search path.
-	rest, options, _ := strings.Cut(dsn, "?")
-	var others []string
-	schema := ""
-	for option := range strings.SplitSeq(options, "&") {
-		name, value, _ := strings.Cut(option, "=")
-		switch {
-		case option == "":
-		case name != "schema":
-			others = append(others, option)
-		case schema != "":
-			return "", errors.New("has the option \"schema\" twice; remove one")
-		default:
-			var err error
-			if schema, err = url.QueryUnescape(value); err != nil || !schemaName.MatchString(schema) || strings.HasPrefix(schema, "pg_") {
-				return "", errors.New("the option \"schema\" must be a name of small letters, digits and \"_\", at most 63, that does not begin with a digit or \"pg_\"")
-			}
-		}
-	}
-	if len(others) > 0 {
-		rest += "?" + strings.Join(others, "&")
-	}
-	target, err := sourcedsn.Parse(rest, "")
-	if err != nil {
-		return "", errors.New(strings.TrimPrefix(err.Error(), "read the DSN: "))
-	}
-	if schema == "" || schema == DefaultSchema {
-		return target.String(), nil
-	}
-	return target.String() + "?schema=" + schema, nil
 }
 
 // ledger reads the setting of the ledger.
