@@ -84,6 +84,7 @@ func (m *model) step(s step) {
 			k.do(m)
 		}
 	}
+	m.say(s.seed)
 	m.sourceChanged()
 	m.sampleAll()
 }

@@ -148,6 +148,11 @@ func (c *Config) Unresolved() bool {
 	})
 }
 
+// Watches reports whether an event of the sync depends on what a column says.
+func (s *Sync) Watches() bool {
+	return slices.ContainsFunc(s.Events, func(ev Event) bool { return ev.On.Watches() })
+}
+
 // Names lists the syncs in the order of the file.
 func (c *Config) Names() []string {
 	names := make([]string, len(c.Syncs))
@@ -174,8 +179,8 @@ func (s *Sync) Mapping() source.Mapping {
 	}
 	m.Suppressed, m.SuppressedWords = s.Suppressed.Column, s.Suppressed.Words
 	for _, ev := range s.Events {
-		for _, p := range ev.Properties {
-			if p.Value != nil {
+		for _, p := range append(slices.Clone(ev.Properties), Property{Column: ev.Column}) {
+			if p.Column == "" {
 				continue
 			}
 			// A row has each column once, under its own name, even if several events use it.

@@ -7,7 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
 )
 
 func TestBadPolicies(t *testing.T) {
@@ -21,7 +25,7 @@ func TestBadPolicies(t *testing.T) {
 		{"consent of all", "duplicates: {consent: all}", `duplicates.consent: "all" is not known; it can be winner or any`},
 
 		{"guards a word", "guards: off", `guards: must be a section of keys, such as "removals: …", not a text`},
-		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, opt_outs, empty_source, first_run`},
+		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, opt_outs, events, empty_source, first_run`},
 		{"misspelt guard", "guards: {removal: allow}", `guards: unknown key "removal"; did you mean "removals"?`},
 		{"empty_source", "guards: {empty_source: ask}", `guards.empty_source: "ask" is not known; it can be hold or allow`},
 		{"first_run", "guards: {first_run: hold}", `guards.first_run: "hold" is not known; it can be ask or allow`},
@@ -43,7 +47,17 @@ func TestBadPolicies(t *testing.T) {
 		{"events a section", "events: {name: x}", `events: must be a list, each item on a line that begins with "- ", not a section of keys`},
 		{"event a word", "events: [user_synced]", `events[0]: must be a section of keys, such as "name: …", not a text`},
 		{"event without a name", "events: [{on: created}]", `events[0]: "name" is missing; it is what automations in Owlat wait for, such as user_synced`},
-		{"event without on", "events: [{name: x}]", `events[0]: "on" is missing; say when it is sent: created, updated or appears`},
+		{"event without on", "events: [{name: x}]", `events[0]: "on" is missing; say when it is sent: created, updated or appears; or name a column in its place, as "when" or "changes"`},
+		{"event on two moments", "events: [{name: x, on: created, when: paid}]", `events[0].when: cannot stand beside another moment: an event has one of on, when and changes`},
+		{"event on two columns", "events: [{name: x, when: paid, changes: plan}]", `events[0].changes: cannot stand beside another moment: an event has one of on, when and changes`},
+		{"event on true", "events: [{name: x, when: true}]", `events[0].when: must be a text, not true or false`},
+		{"event on no column", "events: [{name: x, changes: }]", `events[0].changes: has no value; give it one or remove the line`},
+		{"from without a change", "events: [{name: x, when: paid, from: [a]}]", `events[0].from[0]: means nothing without "changes", the column that changes`},
+		{"to without a change", "events: [{name: x, on: created, to: pro}]", `events[0].to: means nothing without "changes", the column that changes`},
+		{"existing without a column", "events: [{name: x, on: created, existing: fire}]", `events[0].existing: means nothing without "when" or "changes"`},
+		{"existing in another word", "events: [{name: x, when: paid, existing: add}]", `events[0].existing: "add" is not known; it can be skip or fire`},
+		{"existing beside from", "events: [{name: x, changes: plan, from: free, existing: fire}]", `events[0].existing: cannot fire beside "from": nobody knows what the column said before`},
+		{"event on a column twice", "events: [{name: x, changes: plan, to: pro}, {name: x, changes: plan, to: team}]", `events[1]: the event x on changes plan is listed twice in this sync`},
 		{"event on what", "events: [{name: x, on: deleted}]", `events[0].on: "deleted" is not known; it can be created, updated or appears`},
 		{"event with a blank", "events: [{name: user synced, on: created}]", `events[0].name: "user synced" cannot be the name of an event: it is a letter, then at most 99 letters, digits, "_" and "-"`},
 		{"event that begins with a digit", "events: [{name: 1st, on: created}]", `events[0].name: "1st" cannot be the name of an event: it is a letter, then at most 99 letters, digits, "_" and "-"`},
@@ -63,6 +77,39 @@ func TestBadPolicies(t *testing.T) {
 				t.Errorf("got:\n%v\nwant:\n%s", err, want)
 			}
 		})
+	}
+}
+
+// TestEventsOnColumns reads events that depend on what columns say, and maps each column once.
+func TestEventsOnColumns(t *testing.T) {
+	t.Parallel()
+	cfg, err := Parse("f.yaml", []byte(valid+`    events:
+      - {name: ends, when: ends_soon, properties: {days: days, plan: plan}}
+      - {name: plan, changes: plan, existing: fire, to: [pro, 3, true]}
+      - {name: up, changes: plan, from: free}
+`), env(map[string]string{EnvAPIKey: testKey}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := &cfg.Syncs[0]
+	want := []reconcile.EventRule{
+		{Name: "ends", On: ledger.OnWhen, Column: "ends_soon", Properties: map[string]string{"days": "days", "plan": "plan"}},
+		{Name: "plan", On: ledger.OnChanges, Column: "plan", To: []string{"pro", "3", "true"}, Existing: true},
+		{Name: "up", On: ledger.OnChanges, Column: "plan", From: []string{"free"}},
+	}
+	engine := users.Reconcile(nil)
+	if diff := cmp.Diff(want, engine.Events); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	if err := engine.Policies().Validate(); err != nil || !users.Watches() {
+		t.Errorf("the engine refuses the rules: %v; they watch columns: %v", err, users.Watches())
+	}
+	var columns []string
+	for _, p := range users.Mapping().Properties {
+		columns = append(columns, p.Column)
+	}
+	if diff := cmp.Diff([]string{"days", "plan", "ends_soon"}, columns); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
 	}
 }
 

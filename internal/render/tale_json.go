@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"time"
 
 	"owlatsync"
@@ -20,6 +21,7 @@ type taleJSON struct {
 	InStep    bool            `json:"in_step"` // according to the ledger
 	Failures  []troubleJSON   `json:"failures"`
 	Topics    []taleTopic     `json:"topics"`
+	Events    []taleEvent     `json:"events,omitempty"` // due, of unknown outcome, or waiting for a column
 	History   []taleLine      `json:"history"`
 	Webhooks  []taleHeard     `json:"webhooks,omitempty"`   // what Owlat's webhooks told, oldest first
 	Barred    words.Object    `json:"suppressed,omitempty"` // why no mail may go to the address
@@ -43,6 +45,15 @@ type taleTopic struct {
 	Should  members.Should         `json:"should,omitempty"`  // "on", "off" or "either"; absent: on_it is not known
 	Finding members.Kind           `json:"finding,omitempty"` // what "verify" would tell of it
 	Told    string                 `json:"told,omitempty"`    // in words; absent: nothing
+}
+
+type taleEvent struct {
+	Event  string            `json:"event"`
+	On     ledger.EventOn    `json:"on"`
+	Column string            `json:"column,omitempty"`
+	State  ledger.EventState `json:"state"`
+	Value  json.RawMessage   `json:"value,omitempty"` // what the column said
+	At     time.Time         `json:"at"`
 }
 
 type taleLine struct {
@@ -80,6 +91,11 @@ func newTaleJSON(t tale) taleJSON {
 				topic.Should, topic.Finding, topic.Told = v.Should, v.Kind, v.Why
 			}
 			j.Topics = append(j.Topics, topic)
+		}
+	}
+	if t.Entry != nil {
+		for _, m := range ledger.OfEvents(t.Entry.Events) {
+			j.Events = append(j.Events, taleEvent{m.Name, m.On, m.Column, m.State, json.RawMessage(m.Value), m.At})
 		}
 	}
 	for _, h := range t.History {

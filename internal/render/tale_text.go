@@ -9,6 +9,7 @@ import (
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/policy"
 )
 
 // Tale tells the story of a row.
@@ -151,11 +152,26 @@ func (t tale) events() []string {
 			lines = append(lines, fmt.Sprintf("%s: due if the update of %s took effect, which the next run looks up", m.Name, words.Clock(m.At)))
 		case ledger.EventSent:
 			lines = append(lines, fmt.Sprintf("%s: sent %s, the answer is not recorded", m.Name, words.Clock(m.At)))
+		case ledger.EventSeen:
+			lines = append(lines, fmt.Sprintf("%s: %s", m.Name, watched(m)))
 		default:
 			lines = append(lines, fmt.Sprintf("%s: due since %s", m.Name, words.Clock(m.At)))
 		}
 	}
 	return lines
+}
+
+// watched says what the column said of which an event depends, and what it waits for.
+func watched(m ledger.EventMark) string {
+	switch {
+	case m.Value == "":
+		return fmt.Sprintf("waits for what the column %q says next, because the ledger is older than what was done", m.Column)
+	case m.On == ledger.OnChanges:
+		return fmt.Sprintf("waits for a change of the column %q, which says %s since %s", m.Column, words.Printable(m.Value), words.Clock(m.At))
+	case m.Value == policy.Yes:
+		return fmt.Sprintf("the column %q says yes since %s; a no arms it again", m.Column, words.Clock(m.At))
+	}
+	return fmt.Sprintf("waits for a yes of the column %q, which says no since %s", m.Column, words.Clock(m.At))
 }
 
 // story tells what happened, oldest first.

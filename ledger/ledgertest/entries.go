@@ -26,6 +26,7 @@ func fullEntry(key string) *ledger.Entry {
 		Events: []ledger.EventMark{
 			{Name: "user_created", On: ledger.OnCreated, State: ledger.EventSent, At: at(9)},
 			{Name: "user_met", On: ledger.OnAppears, State: ledger.EventDue},
+			{Name: "plan_changed", On: ledger.OnChanges, Column: "plan", State: ledger.EventSeen, Value: `"<b>\u0000 é"`, At: at(10)},
 		},
 		Failure: &ledger.Failure{
 			Class: ledger.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,

@@ -22,6 +22,15 @@ func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {
 	return marks
 }
 
+// See notes among the marks of a row that what made an event due was acted on.
+func See(marks []ledger.EventMark, m ledger.EventMark) {
+	for i := range marks {
+		if seen := &marks[i]; seen.State == ledger.EventSeen && seen.Of(m) {
+			seen.Value, seen.At = m.Value, m.At
+		}
+	}
+}
+
 // SettleAwaited makes awaited events due if the update took effect, and drops them otherwise.
 func SettleAwaited(e *ledger.Entry, updated bool) {
 	e.Events = slices.DeleteFunc(slices.Clone(e.Events), func(m ledger.EventMark) bool { return m.State == ledger.EventAwaited && !updated })

@@ -11,13 +11,15 @@ import (
 
 // Row is what Owlat should hold for a row of the source: normalised, valid, and with the NULL policy applied.
 type Row struct {
-	Key         string                     `json:"key"`
-	Position    owlatsync.Position         `json:"pos,omitzero"`
-	Email       string                     `json:"email"`
-	Fields      Wanted                     `json:"fields,omitzero"`
-	Consents    []owlatsync.Consent        `json:"consents,omitempty"`
-	Properties  map[string]json.RawMessage `json:"props,omitempty"` // for events; not part of the fingerprint
-	Fingerprint ledger.Fingerprint         `json:"fp"`
+	Key        string                     `json:"key"`
+	Position   owlatsync.Position         `json:"pos,omitzero"`
+	Email      string                     `json:"email"`
+	Fields     Wanted                     `json:"fields,omitzero"`
+	Consents   []owlatsync.Consent        `json:"consents,omitempty"`
+	Properties map[string]json.RawMessage `json:"props,omitempty"` // for events; not part of the fingerprint
+	// Says is the JSON of what each column says of which an event depends, in the order of the rules; empty: neither yes nor no.
+	Says        []string           `json:"says,omitempty"`
+	Fingerprint ledger.Fingerprint `json:"fp"`
 	// Invalid says why the row cannot be applied; empty: it can. Only its Key and Consents count then, and Email is as the source
 	// gives it.
 	Invalid string `json:"invalid,omitempty"`
@@ -32,6 +34,14 @@ type Row struct {
 // Wanted is what Owlat should hold in each field of a contact; nil leaves the field as it is.
 type Wanted [owlatsync.NumContactFields]*string
 
+// Said returns what the column says of which the event of the i-th such rule depends; empty: that is not known.
+func (r *Row) Said(i int) string {
+	if i < len(r.Says) {
+		return r.Says[i]
+	}
+	return ""
+}
+
 // Size returns about how many bytes of memory the row's texts take.
 func (r *Row) Size() int {
 	n := len(r.Key) + len(r.Email) + len(r.Invalid) + len(r.Consents)
@@ -42,6 +52,9 @@ func (r *Row) Size() int {
 	}
 	for name, value := range r.Properties {
 		n += len(name) + len(value)
+	}
+	for _, says := range r.Says {
+		n += len(says) + 16
 	}
 	return n
 }
@@ -67,7 +80,7 @@ func (r *Row) Clone() *Row {
 			c.Fields[f] = new(own(*text))
 		}
 	}
-	c.Consents = slices.Clone(r.Consents)
+	c.Consents, c.Says = slices.Clone(r.Consents), slices.Clone(r.Says)
 	return &c
 }
 

@@ -79,6 +79,7 @@ type Met struct {
 type Message struct {
 	Name       string                     `json:"name"`
 	On         ledger.EventOn             `json:"on"`
+	Column     string                     `json:"column,omitempty"`
 	Properties map[string]json.RawMessage `json:"properties,omitempty"`
 }
 
@@ -196,7 +197,7 @@ func (s *Step) Links() int {
 // Pending counts the events that are to be sent or reported.
 func (s *Step) Pending() (n int) {
 	for _, m := range s.Events {
-		if m.State != ledger.EventUnknown {
+		if m.Pends() {
 			n++
 		}
 	}
@@ -211,6 +212,11 @@ func (s *Step) Due() (names []string) {
 		}
 	}
 	return names
+}
+
+// Fires reports whether the step sends an event because of what a column says.
+func (s *Step) Fires() bool {
+	return slices.ContainsFunc(s.Events, func(m ledger.EventMark) bool { return m.State == ledger.EventDue && m.On.Watches() })
 }
 
 // Decision returns what the step says about its row.
