@@ -95,6 +95,7 @@ type Sync struct {
 	OnRemoteDelete reconcile.RemoteDeletePolicy
 	Guards         reconcile.Guards // with every limit set
 	Events         []Event
+	Match          bool // rows only send events, to whoever has their address
 
 	Schedule Schedule // when a service runs it
 	// StaleAfter is how long after its last good run it is stale; below 0: never, 0: what follows from the schedule.

@@ -15,6 +15,9 @@ import (
 // fire is the word for events that what rows say already makes due.
 const fire = "fire"
 
+// match is the word for syncs that only send events.
+const match = "match"
+
 // maxProperties is the most properties of an event that Owlat takes.
 const maxProperties = 1024
 
@@ -81,6 +84,31 @@ func (d policyDecoder) moment(s section, ev *Event) {
 		existing.refuse(d.decoder, "means nothing without \"when\" or \"changes\"")
 	case ev.Existing && len(ev.From) > 0:
 		existing.refuse(d.decoder, "cannot fire beside \"from\": nobody knows what the column said before")
+	}
+}
+
+// match reads whether the sync only sends events, and reports what such a sync cannot have.
+func (d policyDecoder) match(s section, sync *Sync) {
+	contacts := s.text("contacts")
+	if sync.Match = d.oneOf(contacts, "create", match) == match; !sync.Match {
+		return
+	}
+	for _, key := range []string{"topics", "suppressed", "nulls", "on_missing", "on_remote_delete"} {
+		if n := s.child(key); n != nil {
+			d.add(n.line, setting(s.path, key), "means nothing with contacts: match, which creates and changes no contact; remove it")
+		}
+	}
+	fields, _ := s.node.get("fields")
+	if fields != nil && len(fields.pairs) > 1 {
+		d.add(fields.line, setting(s.path, "fields"), "names more than the address; with contacts: match nothing else is needed, and columns for events stand in events")
+	}
+	if len(sync.Events) == 0 {
+		contacts.refuse(d.decoder, "has nothing to do without \"events\"")
+	}
+	for i, ev := range sync.Events {
+		if ev.On != "" && !ev.On.Watches() {
+			d.add(s.list("events")[i].line, itemOf(s.path, "events", i), "is on %s, which happens in no sync with contacts: match; name a column as \"when\" or \"changes\"", ev.On)
+		}
 	}
 }
 

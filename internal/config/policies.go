@@ -34,6 +34,7 @@ func (d policyDecoder) policies(s section, sync *Sync) {
 	for i, item := range s.list("events") {
 		d.event(item, fmt.Sprintf("%s.events[%d]", s.path, i), sync)
 	}
+	d.match(s, sync)
 }
 
 // off is the word for never.
@@ -128,7 +129,7 @@ func (d policyDecoder) history(v value) time.Duration {
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
 		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Suppressed: s.Suppressed.Column != "", Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
-		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
+		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Match: s.Match,
 	}
 	for i, t := range s.Topics {
 		out.Topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}

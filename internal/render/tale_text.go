@@ -55,6 +55,8 @@ func (t tale) firstSeen() []string {
 func (t tale) contact() []string {
 	e := t.Entry
 	switch {
+	case t.Sync.Match:
+		return []string{"whoever has the address: this sync only sends events"}
 	case e == nil || e.ContactID == "" && e.Origin == ledger.OriginNone:
 		return []string{"none yet"}
 	case e.Origin == ledger.OriginDeleted:

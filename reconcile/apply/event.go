@@ -71,6 +71,10 @@ func (r notice) notify(ctx context.Context) error {
 			lost = r.lose(m, lost)
 			r.result.erred = true
 			i++
+		case remote.IsGone(err) && r.s.Matches:
+			r.event("event left out", m.Name)
+			r.unmatched = true
+			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case remote.IsGone(err):
 			copy(r.e.Events, unsent)
 			return r.whoIsUnknown(ctx, err)

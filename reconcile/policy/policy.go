@@ -4,6 +4,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -79,6 +80,8 @@ type Policies struct {
 	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
 	Guards         Guards
 	Events         []EventRule
+	// Match says that rows only send events to whoever in Owlat has their address: no contact is created or changed.
+	Match bool
 }
 
 // Validate returns an error that names the sync and says what is wrong with its policies.
@@ -103,6 +106,9 @@ func (p *Policies) Validate() error {
 			return fmt.Errorf("sync %q: %w", p.Sync, err)
 		}
 	}
+	if err := p.validateMatch(); err != nil {
+		return fmt.Errorf("sync %q only sends events: %w", p.Sync, err)
+	}
 	seen := make(map[string]bool, len(p.Topics))
 	for _, t := range p.Topics {
 		switch {
@@ -114,6 +120,20 @@ func (p *Policies) Validate() error {
 			return fmt.Errorf("sync %q, topic %s: existing is %q, neither %q nor %q", p.Sync, t.ID, t.Existing, ExistingSkip, ExistingAdd)
 		}
 		seen[t.ID] = true
+	}
+	return nil
+}
+
+// validateMatch returns an error that says what a sync has that only sends events and cannot have it.
+func (p *Policies) validateMatch() error {
+	switch {
+	case !p.Match:
+	case len(p.Topics) > 0 || p.Suppressed:
+		return errors.New("it has topics, or says to whom no mail may go, and changes no contact")
+	case !p.KeepsMissing() || p.Recreates():
+		return errors.New("nothing follows from rows or contacts that are gone")
+	case len(p.Events) == 0 || slices.ContainsFunc(p.Events, func(r EventRule) bool { return !r.On.Watches() }):
+		return fmt.Errorf("its events are on %q and %q, because it creates and updates nothing", ledger.OnWhen, ledger.OnChanges)
 	}
 	return nil
 }

@@ -22,6 +22,9 @@ const maxSaid = 1000
 
 // watchedBy returns what the events of a sync depend on, in the order of the rules, and writes it to seed.
 func watchedBy(p *policy.Policies, seed io.Writer) (all []watched) {
+	if p.Match {
+		_, _ = io.WriteString(seed, "match\x01")
+	}
 	for _, rule := range p.Events {
 		if rule.On.Watches() {
 			all = append(all, watched{rule.Column, rule.On == ledger.OnWhen})

@@ -9,6 +9,9 @@ import (
 // ReasonGone is the reason of a row that is skipped because its contact was deleted in Owlat.
 const ReasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"
 
+// ReasonUnmatched is the reason of a row that is skipped because its events have nobody to go to.
+const ReasonUnmatched = "Owlat has no contact with the row's address, and the sync creates none: its events are left out"
+
 // Awaited returns the events to record before an update is sent: those that are due already, and as awaited those that the update
 // makes due. A later run could not tell that the update was the cause.
 func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {

@@ -47,6 +47,7 @@ type Step struct {
 	Seeks    bool               `json:"seeks,omitempty"`     // of Never: a contact with the row's address is looked for
 	New      bool               `json:"new,omitempty"`       // the ledger has no entry for the row
 	OldKey   string             `json:"old_key,omitempty"`   // the key under which the ledger knows the row; empty: the same
+	Matches  bool               `json:"matches,omitempty"`   // the row has no contact of its own: its events go to whoever has its address
 	Only     bool               `json:"only,omitempty"`      // the row is not applied: only the consents that it withdraws are
 	Category ledger.Category    `json:"category,omitempty"`  // why the row is not applied, if Only
 	Missing  bool               `json:"missing,omitempty"`   // the row has left the source

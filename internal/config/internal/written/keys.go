@@ -82,6 +82,7 @@ type Sync struct {
 	Source         Source        `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
 	Key            shape.Columns `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
 	Fields         Fields        `json:"fields" jsonschema_description:"Which column holds which field."`
+	Contacts       string        `json:"contacts,omitempty" jsonschema:"enum=create,enum=match,default=create" jsonschema_description:"create: rows are kept in Owlat as contacts. match: rows only send events, to whoever in Owlat has their address; no contact is created or changed."`
 	Topics         []Topic       `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
 	Suppressed     Never         `json:"suppressed,omitempty" jsonschema_description:"Column that says to whom no mail may ever go: a yes opts the person out of everything in Owlat, before anything else of the run and for good, whatever else the row says. Nothing takes that back but the person. A section with column, yes and no lists other values than the usual ones. It needs the unsubscribe secret; without it the contact only leaves the topics of this sync."`
 	Nulls          string        `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
