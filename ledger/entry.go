@@ -154,17 +154,18 @@ const (
 	OnAppears EventOn = "appears" // the sync met the row for the first time
 	OnWhen    EventOn = "when"    // a column of the row went from no to yes
 	OnChanges EventOn = "changes" // a column of the row changed
+	OnFact    EventOn = "fact"    // the row tells something that happened
 )
 
 // Watches reports whether the event is due because of what a column says.
-func (on EventOn) Watches() bool { return on == OnWhen || on == OnChanges }
+func (on EventOn) Watches() bool { return on == OnWhen || on == OnChanges || on == OnFact }
 
 // EventMark is an event that a change of the row has made due, or what a column said of which one depends. One without a name stands
 // for no event: see Entry.MetBefore.
 type EventMark struct {
 	Name   string     `json:"name"`
 	On     EventOn    `json:"on"`
-	Column string     `json:"column,omitempty"` // of OnWhen and OnChanges
+	Column string     `json:"column,omitempty"` // of OnWhen, OnChanges, and OnFact, which is its time
 	State  EventState `json:"state"`
 	// Value is the JSON of what the column said; empty: that is not known. Of an event it is the value that makes it due.
 	Value string    `json:"value,omitempty"`

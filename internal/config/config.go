@@ -95,7 +95,10 @@ type Sync struct {
 	OnRemoteDelete reconcile.RemoteDeletePolicy
 	Guards         reconcile.Guards // with every limit set
 	Events         []Event
-	Match          bool // rows only send events, to whoever has their address
+	Match          bool      // rows only send events, to whoever has their address
+	Facts          bool      // rows are things that happened; Match is set
+	FactTime       string    // the column that says when
+	Since          time.Time // from when on facts count, also in the first run; zero: those that come after it
 
 	Schedule Schedule // when a service runs it
 	// StaleAfter is how long after its last good run it is stale; below 0: never, 0: what follows from the schedule.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"owlatsync/internal/config/internal/written"
 	"owlatsync/ledger"
@@ -48,7 +49,12 @@ func (d policyDecoder) event(n *node, path string, sync *Sync) {
 		name.refuse(d.decoder, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
 	}
 	ev := Event{Name: name.text}
-	d.moment(s, &ev)
+	if sync.Facts {
+		d.noMoment(s)
+		ev.On, ev.Column = ledger.OnFact, sync.FactTime
+	} else {
+		d.moment(s, &ev)
+	}
 	twice := func(other Event) bool { return other.Name == ev.Name && other.On == ev.On && other.Column == ev.Column }
 	if name.given && ev.On != "" && slices.ContainsFunc(sync.Events, twice) {
 		d.add(s.node.line, path, "the event %s on %s is listed twice in this sync", ev.Name, strings.TrimSpace(string(ev.On)+" "+ev.Column))
@@ -87,27 +93,65 @@ func (d policyDecoder) moment(s section, ev *Event) {
 	}
 }
 
+// noMoment reports what says of an event of facts when it is sent.
+func (d policyDecoder) noMoment(s section) {
+	for _, key := range []string{"on", "when", "changes", "from", "to", "existing"} {
+		if n := s.child(key); n != nil {
+			d.add(n.line, setting(s.path, key), "means nothing beside \"facts\": each fact sends the event once; remove it")
+		}
+	}
+}
+
+// facts reads whether rows are things that happened.
+func (d policyDecoder) facts(s section, sync *Sync) {
+	n := s.child("facts")
+	if sync.Facts = n != nil; !sync.Facts {
+		return
+	}
+	facts := sectionOf[written.Facts](d.decoder, n, setting(s.path, "facts"))
+	at, since := facts.text("at"), facts.text("since")
+	if d.required(at, "name the column that says when it happened"); sync.KeyIsAddress() {
+		d.add(n.line, facts.path, "needs a \"key\" beside it, the column that tells one fact from another")
+	}
+	sync.FactTime = at.text
+	if !since.given {
+		return
+	}
+	var err error
+	if sync.Since, err = time.Parse(time.RFC3339, since.text); err != nil {
+		if sync.Since, err = time.Parse(time.DateOnly, since.text); err != nil {
+			since.refuse(d.decoder, "must be a date or a time, such as 2026-11-01 or 2026-11-01T08:00:00Z")
+		}
+	}
+}
+
 // match reads whether the sync only sends events, and reports what such a sync cannot have.
 func (d policyDecoder) match(s section, sync *Sync) {
-	contacts := s.text("contacts")
-	if sync.Match = d.oneOf(contacts, "create", match) == match; !sync.Match {
+	contacts, key, with := s.text("contacts"), "contacts", "contacts: "+match
+	if sync.Match = d.oneOf(contacts, "create", match) == match; sync.Facts {
+		if key, with = "facts", "facts"; contacts.given && !sync.Match {
+			contacts.refuse(d.decoder, "cannot be create beside facts, which create no contact; remove it")
+		}
+		sync.Match = true
+	}
+	if !sync.Match {
 		return
 	}
 	for _, key := range []string{"topics", "suppressed", "nulls", "on_missing", "on_remote_delete"} {
 		if n := s.child(key); n != nil {
-			d.add(n.line, setting(s.path, key), "means nothing with contacts: match, which creates and changes no contact; remove it")
+			d.add(n.line, setting(s.path, key), "means nothing with %s, which creates and changes no contact; remove it", with)
 		}
 	}
 	fields, _ := s.node.get("fields")
 	if fields != nil && len(fields.pairs) > 1 {
-		d.add(fields.line, setting(s.path, "fields"), "names more than the address; with contacts: match nothing else is needed, and columns for events stand in events")
+		d.add(fields.line, setting(s.path, "fields"), "names more than the address; with %s nothing else is needed, and columns for events stand in events", with)
 	}
 	if len(sync.Events) == 0 {
-		contacts.refuse(d.decoder, "has nothing to do without \"events\"")
+		d.add(s.child(key).line, setting(s.path, key), "has nothing to do without \"events\"")
 	}
 	for i, ev := range sync.Events {
 		if ev.On != "" && !ev.On.Watches() {
-			d.add(s.list("events")[i].line, itemOf(s.path, "events", i), "is on %s, which happens in no sync with contacts: match; name a column as \"when\" or \"changes\"", ev.On)
+			d.add(s.list("events")[i].line, itemOf(s.path, "events", i), "is on %s, which happens in no sync with contacts: match; name a column in its place, as \"when\" or \"changes\"", ev.On)
 		}
 	}
 }

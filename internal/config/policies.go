@@ -31,6 +31,7 @@ func (d policyDecoder) policies(s section, sync *Sync) {
 		string(reconcile.RemoteDeleteKeep), string(reconcile.RemoteDeleteRecreate)))
 	sync.Fresh = d.fresh(s.text("fresh"))
 	sync.Guards = d.guards(sectionOf[written.Guards](d.decoder, s.child("guards"), setting(s.path, "guards")))
+	d.facts(s, sync)
 	for i, item := range s.list("events") {
 		d.event(item, fmt.Sprintf("%s.events[%d]", s.path, i), sync)
 	}
@@ -129,7 +130,7 @@ func (d policyDecoder) history(v value) time.Duration {
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
 		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Suppressed: s.Suppressed.Column != "", Nulls: s.Nulls, KeyIsAddress: s.KeyIsAddress(),
-		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Match: s.Match,
+		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Match: s.Match, Since: s.Since,
 	}
 	for i, t := range s.Topics {
 		out.Topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}

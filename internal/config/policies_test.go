@@ -65,7 +65,15 @@ func TestBadPolicies(t *testing.T) {
 		{"contacts in another word", "contacts: update", `contacts: "update" is not known; it can be create or match`},
 		{"events only, without events", "contacts: match", `contacts: has nothing to do without "events"`},
 		{"events only, with a policy", "on_missing: delete\n    contacts: match\n    events: [{name: x, when: paid}]", `on_missing: means nothing with contacts: match, which creates and changes no contact; remove it`},
-		{"events only, on a creation", "events: [{name: x, on: created}]\n    contacts: match", `events[0]: is on created, which happens in no sync with contacts: match; name a column as "when" or "changes"`},
+		{"events only, on a creation", "events: [{name: x, on: created}]\n    contacts: match", `events[0]: is on created, which happens in no sync with contacts: match; name a column in its place, as "when" or "changes"`},
+		{"facts a column", "facts: placed_at", `facts: must be a section of keys, such as "at: …", not a text`},
+		{"facts without a time", "facts: {}\n    key: id\n    events: [{name: x}]", `facts: "at" is missing; name the column that says when it happened`},
+		{"facts since what", "facts: {at: t, since: yesterday}\n    key: id\n    events: [{name: x}]", `facts.since: must be a date or a time, such as 2026-11-01 or 2026-11-01T08:00:00Z`},
+		{"facts without a key", "facts: {at: t}\n    events: [{name: x}]", `facts: needs a "key" beside it, the column that tells one fact from another`},
+		{"facts without events", "facts: {at: t}\n    key: id", `facts: has nothing to do without "events"`},
+		{"facts with topics", "topics: [{id: k57aaaaaaaaaaaa}]\n    facts: {at: t}\n    key: id\n    events: [{name: x}]", `topics: means nothing with facts, which creates and changes no contact; remove it`},
+		{"facts that create", "contacts: create\n    facts: {at: t}\n    key: id\n    events: [{name: x}]", `contacts: cannot be create beside facts, which create no contact; remove it`},
+		{"facts with a moment", "events: [{name: x, when: paid}]\n    facts: {at: t}\n    key: id", `events[0].when: means nothing beside "facts": each fact sends the event once; remove it`},
 		{"unknown key of an event", "events: [{name: x, on: created, property: {}}]", `events[0]: unknown key "property"; did you mean "properties"?`},
 		{"properties a list", "events: [{name: x, on: created, properties: [plan]}]", `events[0].properties: must be a section with a column for each property, such as {plan: plan_name}, not a list`},
 		{"property with a dollar", "events: [{name: x, on: created, properties: {$plan: plan}}]", `events[0].properties: "$plan" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
@@ -114,6 +122,29 @@ func TestEventsOnColumns(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"days", "plan", "ends_soon"}, columns); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+}
+
+// TestFacts reads a sync of things that happened.
+func TestFacts(t *testing.T) {
+	t.Parallel()
+	cfg, err := Parse("f.yaml", []byte(valid+`    key: id
+    facts: {at: placed_at, since: 2026-11-01}
+    events: [{name: order_placed, properties: {total: total}}, {name: bought}]
+`), env(map[string]string{EnvAPIKey: testKey}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := cfg.Syncs[0].Reconcile(nil)
+	want := []reconcile.EventRule{
+		{Name: "order_placed", On: ledger.OnFact, Column: "placed_at", Properties: map[string]string{"total": "total"}},
+		{Name: "bought", On: ledger.OnFact, Column: "placed_at"},
+	}
+	if diff := cmp.Diff(want, engine.Events); diff != "" || !engine.Match || !engine.Since.Equal(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("match %v, since %s, rules (-want +got):\n%s", engine.Match, engine.Since, diff)
+	}
+	if err := engine.Policies().Validate(); err != nil {
+		t.Errorf("the engine refuses it: %v", err)
 	}
 }
 

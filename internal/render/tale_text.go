@@ -168,6 +168,10 @@ func watched(m ledger.EventMark) string {
 	switch {
 	case m.Value == "":
 		return fmt.Sprintf("waits for what the column %q says next, because the ledger is older than what was done", m.Column)
+	case m.On == ledger.OnFact && m.Value == policy.None:
+		return "is still to be sent"
+	case m.On == ledger.OnFact:
+		return "nothing more follows from this fact"
 	case m.On == ledger.OnChanges:
 		return fmt.Sprintf("waits for a change of the column %q, which says %s since %s", m.Column, words.Printable(m.Value), words.Clock(m.At))
 	case m.Value == policy.Yes:

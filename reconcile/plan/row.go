@@ -51,7 +51,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	if e.Origin == ledger.OriginGone && p.Recreates() {
 		e = forgone(e, now)
 	}
-	e.Events = sighted(p.Events, e.Events, r, k.New && !k.FirstRun && !k.SetBack && !k.Forgotten, now)
+	e.Events = sighted(p.Events, e.Events, r, k.New && (!k.FirstRun || !p.Since.IsZero()) && !r.Old && !k.SetBack && !k.Forgotten, now)
 	s.Row, s.Entry, s.New, s.OldKey = r, e, k.New, k.OldKey
 	there := now
 	if !k.There.IsZero() {

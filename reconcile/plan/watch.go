@@ -10,9 +10,6 @@ import (
 	"owlatsync/reconcile/step"
 )
 
-// none is the JSON of a value that is not there.
-const none = "null"
-
 // sighted returns a row's marks with what each watched column said before, for rules whose column the ledger has not seen. Met says that
 // the source did not have the row when it was last read, so that it has said no.
 func sighted(rules []policy.EventRule, marks []ledger.EventMark, r *step.Row, met bool, now time.Time) []ledger.EventMark {
@@ -31,8 +28,8 @@ func sighted(rules []policy.EventRule, marks []ledger.EventMark, r *step.Row, me
 		case known: // the ledger was set back: nobody knows what was sent
 		case rule.On == ledger.OnWhen && (met || rule.Existing):
 			says = policy.No
-		case rule.On == ledger.OnChanges && rule.Existing:
-			says = none
+		case rule.On == ledger.OnChanges && rule.Existing, rule.On == ledger.OnFact && met:
+			says = policy.None
 		}
 		marks = slices.DeleteFunc(slices.Clone(marks), func(m ledger.EventMark) bool { return rule.Is(m) && m.State == ledger.EventSeen })
 		marks = append(marks, ledger.EventMark{Name: rule.Name, On: rule.On, Column: rule.Column, State: ledger.EventSeen, Value: says, At: now})
@@ -66,7 +63,7 @@ func turned(m ledger.EventMark, marks []ledger.EventMark) map[string]json.RawMes
 	if m.On != ledger.OnChanges {
 		return nil
 	}
-	before := none
+	before := policy.None
 	for _, seen := range marks {
 		if seen.Of(m) && seen.State == ledger.EventSeen {
 			before = seen.Value

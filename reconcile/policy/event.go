@@ -14,6 +14,7 @@ type EventRule struct {
 	Name string
 	On   ledger.EventOn
 	// Column is the property of the row on which OnWhen and OnChanges depend. A row that the sync meets after its first run has said no before.
+	// Of OnFact it is when the fact happened: an RFC 3339 time, a date, or the seconds since 1970.
 	Column string
 	// From and To are texts of values between which OnChanges must find a change; empty: any.
 	From, To []string
@@ -24,10 +25,11 @@ type EventRule struct {
 	Constants map[string]json.RawMessage
 }
 
-// The values of a column on which OnWhen depends, as JSON.
+// The values of a column on which OnWhen depends, and of one that is not there, as JSON.
 const (
-	Yes = "true"
-	No  = "false"
+	Yes  = "true"
+	No   = "false"
+	None = "null"
 )
 
 const maxEventName = 100
@@ -46,14 +48,15 @@ func (r EventRule) Validate() error {
 		return fmt.Errorf("the event name %q is not a letter followed by at most 99 letters, digits, _ and -", r.Name)
 	}
 	if !r.On.Watches() && !slices.Contains([]ledger.EventOn{ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears}, r.On) {
-		return fmt.Errorf("event %q is on %q, none of %q, %q, %q, %q and %q", r.Name, r.On, ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears, ledger.OnWhen, ledger.OnChanges)
+		return fmt.Errorf("event %q is on %q, none of %q, %q, %q, %q, %q and %q", r.Name, r.On,
+			ledger.OnCreated, ledger.OnUpdated, ledger.OnAppears, ledger.OnWhen, ledger.OnChanges, ledger.OnFact)
 	}
 	switch {
 	case r.On.Watches() != (r.Column != ""):
-		return fmt.Errorf("event %q is on %q, and its column is %q: only %q and %q have one", r.Name, r.On, r.Column, ledger.OnWhen, ledger.OnChanges)
+		return fmt.Errorf("event %q is on %q, and its column is %q: only %q, %q and %q have one", r.Name, r.On, r.Column, ledger.OnWhen, ledger.OnChanges, ledger.OnFact)
 	case r.On != ledger.OnChanges && len(r.From)+len(r.To) > 0:
 		return fmt.Errorf("event %q says from or to what a column changes, and is on %q", r.Name, r.On)
-	case r.Existing && (!r.On.Watches() || len(r.From) > 0):
+	case r.Existing && (r.On != ledger.OnWhen && r.On != ledger.OnChanges || len(r.From) > 0):
 		return fmt.Errorf("event %q is to fire for what rows say already, which only %q does, and %q without a value to come from", r.Name, ledger.OnWhen, ledger.OnChanges)
 	}
 	for name, value := range r.Constants {
@@ -74,11 +77,13 @@ func (r EventRule) Is(m ledger.EventMark) bool {
 
 // Fires reports whether a column that said one thing and says another now makes the event due. Both are JSON.
 func (r EventRule) Fires(from, to string) bool {
-	if from == to {
+	switch {
+	case from == to:
 		return false
-	}
-	if r.On == ledger.OnWhen {
+	case r.On == ledger.OnWhen:
 		return to == Yes
+	case r.On == ledger.OnFact: // nothing was done about it yet
+		return from == None
 	}
 	return among(r.From, from) && among(r.To, to)
 }

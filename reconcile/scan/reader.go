@@ -21,7 +21,7 @@ type Reader struct {
 	keyIsAddress bool
 	clearNulls   bool
 	events       bool
-	watched      []watched
+	watched      watched
 	seed         uint64 // hash of the settings that change what a row asks for
 	buf          []byte
 	out          step.Row
@@ -64,7 +64,7 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	d = &r.out
 	// One field at a time: making a new row and copying it takes several times as long.
 	d.Key, d.Position, d.Email, d.Consents = key, row.Position, email, row.Consents
-	d.Properties, d.Says, d.Twin, d.Never = nil, nil, false, row.Suppressed
+	d.Properties, d.Says, d.Old, d.Twin, d.Never = nil, nil, false, false, row.Suppressed
 	if d.Key == "" {
 		return nil, "", "the row has no key"
 	}
@@ -77,7 +77,7 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 		if d.Properties, err = properties(row); err != nil {
 			return nil, d.Key, err.Error()
 		}
-		if d.Says, err = says(r.watched, row, d.Properties); err != nil {
+		if d.Says, d.Old, err = r.watched.says(row, d.Properties); err != nil {
 			return nil, d.Key, err.Error()
 		}
 	}

@@ -211,6 +211,9 @@ func (s *Scan) sight(d *step.Row) error {
 		s.placed(at, d.Position)
 		s.InStep(d)
 		return nil
+	case !known && d.Old:
+		s.InStep(d)
+		return nil
 	case s.Later:
 		s.Tell.Meets(keyHash)
 	}

@@ -20,6 +20,8 @@ type Row struct {
 	// Says is the JSON of what each column says of which an event depends, in the order of the rules; empty: neither yes nor no.
 	Says        []string           `json:"says,omitempty"`
 	Fingerprint ledger.Fingerprint `json:"fp"`
+	// Old says that the row tells of something that happened before facts count.
+	Old bool `json:"old,omitempty"`
 	// Invalid says why the row cannot be applied; empty: it can. Only its Key and Consents count then, and Email is as the source
 	// gives it.
 	Invalid string `json:"invalid,omitempty"`

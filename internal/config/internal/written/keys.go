@@ -83,6 +83,7 @@ type Sync struct {
 	Key            shape.Columns `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
 	Fields         Fields        `json:"fields" jsonschema_description:"Which column holds which field."`
 	Contacts       string        `json:"contacts,omitempty" jsonschema:"enum=create,enum=match,default=create" jsonschema_description:"create: rows are kept in Owlat as contacts. match: rows only send events, to whoever in Owlat has their address; no contact is created or changed."`
+	Facts          Facts         `json:"facts,omitempty" jsonschema_description:"Rows are things that happened, such as orders: each sends the events of the sync once, to whoever in Owlat has its address. No contact is created or changed."`
 	Topics         []Topic       `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
 	Suppressed     Never         `json:"suppressed,omitempty" jsonschema_description:"Column that says to whom no mail may ever go: a yes opts the person out of everything in Owlat, before anything else of the run and for good, whatever else the row says. Nothing takes that back but the person. A section with column, yes and no lists other values than the usual ones. It needs the unsubscribe secret; without it the contact only leaves the topics of this sync."`
 	Nulls          string        `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
@@ -140,6 +141,12 @@ func (Field) JSONSchema() *jsonschema.Schema {
 // Duplicates is the section duplicates of a sync.
 type Duplicates struct {
 	Consent string `json:"consent,omitempty" jsonschema:"enum=winner,enum=any,default=winner" jsonschema_description:"Whose when columns count: winner, those of the row that wins, or any: a yes of any of the rows."`
+}
+
+// Facts is the section facts of a sync.
+type Facts struct {
+	At    string `json:"at" jsonschema_description:"Column that says when it happened: a time, a date, or the seconds since 1970."`
+	Since string `json:"since,omitempty" jsonschema_description:"From when on facts count, also in the first run, such as 2026-11-01 or 2026-11-01T08:00:00Z. Without it those count that come after the first run."`
 }
 
 // Topic is an item of topics.
