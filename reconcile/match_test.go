@@ -69,7 +69,7 @@ func TestEventsBesideASyncOfContacts(t *testing.T) {
 		w.run(subscriber("1", "free", false), subscriber("2", "free", false))
 		w.sync = contacts
 		expect(t, w.run(subscriber("1", "free", false), subscriber("2", "free", false)), "created 2")
-		if err := w.ledger.Suppress(t.Context(), ledger.Suppression{Email: "2@example.com", Reason: ledger.Bounced}); err != nil {
+		if err := w.ledger.Suppress(t.Context(), ledger.Suppression{Email: "2@example.com", Reason: ledger.Bounced, At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		w.sync = events

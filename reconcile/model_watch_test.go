@@ -174,8 +174,8 @@ func (m *model) lastTurn() {
 			}
 		}
 		for _, e := range m.entries(s) {
-			was := before[e.Key]
-			if was == nil || e.Fingerprint.IsZero() || e.ContactID == "" || !slices.ContainsFunc(log.rows, func(r owlatsync.Row) bool { return keyOf(&log.config, r) == e.Key }) {
+			was, at := before[e.Key], slices.IndexFunc(log.rows, func(r owlatsync.Row) bool { return keyOf(&log.config, r) == e.Key })
+			if was == nil || at < 0 || !slices.Contains([]owlatsync.Outcome{owlatsync.Updated, owlatsync.Unchanged}, m.outcome(log, at)) {
 				continue
 			}
 			m.count("last turns")

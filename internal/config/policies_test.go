@@ -66,7 +66,7 @@ func TestBadPolicies(t *testing.T) {
 		{"events only, without events", "contacts: match", `contacts: has nothing to do without "events"`},
 		{"events only, with a policy", "on_missing: delete\n    contacts: match\n    events: [{name: x, when: paid}]", `on_missing: means nothing with contacts: match, which creates and changes no contact; remove it`},
 		{"events only, on a creation", "events: [{name: x, on: created}]\n    contacts: match", `events[0]: is on created, which happens in no sync with contacts: match; name a column in its place, as "when" or "changes"`},
-		{"facts a column", "facts: placed_at", `facts: must be a section of keys, such as "at: …", not a text`},
+		{"facts a column", "facts: placed_at\n    key: id\n    events: [{name: x}]", `facts: must be a section of keys, such as "at: …", not a text`},
 		{"facts without a time", "facts: {}\n    key: id\n    events: [{name: x}]", `facts: "at" is missing; name the column that says when it happened`},
 		{"facts since what", "facts: {at: t, since: yesterday}\n    key: id\n    events: [{name: x}]", `facts.since: must be a date or a time, such as 2026-11-01 or 2026-11-01T08:00:00Z`},
 		{"facts without a key", "facts: {at: t}\n    events: [{name: x}]", `facts: needs a "key" beside it, the column that tells one fact from another`},
