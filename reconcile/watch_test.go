@@ -257,3 +257,32 @@ func TestARowWithAnotherKeyKeepsWhatItSaid(t *testing.T) {
 	expect(t, w.run(without), "invalid 1")
 	expect(t, w.run(moved), "unchanged 1")
 }
+
+// TestAKillWhileAnEventIsOnItsWay: what the ledger has while Owlat is asked makes no later run send the event again.
+func TestAKillWhileAnEventIsOnItsWay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sync.Events = []reconcile.EventRule{changed, expiring}
+	w.run(subscriber("1", "free", false))
+	var asked []ledger.Entry
+	w.server.OnRequest = func(r owlattest.Request) {
+		entries, err := w.ledger.Entries(context.Background(), "users", []string{"1"})
+		if err != nil {
+			t.Error(err)
+		}
+		asked = append(asked, *entries["1"])
+	}
+	expect(t, w.run(subscriber("1", "pro", true)), "updated 1")
+	w.server.OnRequest = nil
+	if len(asked) != 2 {
+		t.Fatalf("%d requests", len(asked))
+	}
+	heard := w.heard()
+	w.record(ledger.Record{Sync: "users", Entry: &asked[0]})
+	expect(t, w.run(subscriber("1", "pro", true)), "failed 1")
+	same(t, "killed in the first event", heard(), `1 trial_expiring {"daysLeft":3}`)
+	w.record(ledger.Record{Sync: "users", Entry: &asked[1]})
+	expect(t, w.run(subscriber("1", "pro", true)), "failed 1")
+	expect(t, w.run(subscriber("1", "pro", true)), "unchanged 1")
+	same(t, "killed in the second event", heard())
+}
