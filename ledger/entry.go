@@ -172,6 +172,13 @@ type EventMark struct {
 	At    time.Time `json:"at"`
 }
 
+// What columns say of which events depend: yes, no, and NULL or that nothing was said yet.
+const (
+	SaidYes     = "true"
+	SaidNo      = "false"
+	SaidNothing = "null"
+)
+
 // Of reports whether both marks are of one rule.
 func (m EventMark) Of(o EventMark) bool {
 	return m.Name == o.Name && m.On == o.On && m.Column == o.Column

@@ -9,7 +9,6 @@ import (
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
-	"owlatsync/reconcile/policy"
 )
 
 // Tale tells the story of a row.
@@ -168,13 +167,13 @@ func watched(m ledger.EventMark) string {
 	switch {
 	case m.Value == "":
 		return fmt.Sprintf("waits for what the column %q says next, because the ledger is older than what was done", m.Column)
-	case m.On == ledger.OnFact && m.Value == policy.None:
+	case m.On == ledger.OnFact && m.Value == ledger.SaidNothing:
 		return "is still to be sent"
 	case m.On == ledger.OnFact:
 		return "nothing more follows from this fact"
 	case m.On == ledger.OnChanges:
 		return fmt.Sprintf("waits for a change of the column %q, which says %s since %s", m.Column, words.Printable(m.Value), words.Clock(m.At))
-	case m.Value == policy.Yes:
+	case m.Value == ledger.SaidYes:
 		return fmt.Sprintf("the column %q says yes since %s; a no arms it again", m.Column, words.Clock(m.At))
 	}
 	return fmt.Sprintf("waits for a yes of the column %q, which says no since %s", m.Column, words.Clock(m.At))

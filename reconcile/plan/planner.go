@@ -99,9 +99,6 @@ func (p *Planner) make(ctx context.Context) error {
 		return err
 	}
 	rows := ask.Rows{Unknown: p.scan.Unknown, Wants: p.scan.Wants, Adopted: p.Adopted}
-	if p.Policies.Match {
-		rows.Unknown = 0 // no contact is looked for
-	}
 	listed, how, err := p.Contacts.Adopt(ctx, rows, p.Tell.Listed)
 	sum.Adoption = how
 	if err != nil {

@@ -27,9 +27,9 @@ func sighted(rules []policy.EventRule, marks []ledger.EventMark, r *step.Row, me
 		switch {
 		case known: // the ledger was set back: nobody knows what was sent
 		case rule.On == ledger.OnWhen && (met || rule.Existing):
-			says = policy.No
+			says = ledger.SaidNo
 		case rule.On == ledger.OnChanges && rule.Existing, rule.On == ledger.OnFact && met:
-			says = policy.None
+			says = ledger.SaidNothing
 		}
 		marks = slices.DeleteFunc(slices.Clone(marks), func(m ledger.EventMark) bool { return rule.Is(m) && m.State == ledger.EventSeen })
 		marks = append(marks, ledger.EventMark{Name: rule.Name, On: rule.On, Column: rule.Column, State: ledger.EventSeen, Value: says, At: now})
@@ -63,7 +63,7 @@ func turned(m ledger.EventMark, marks []ledger.EventMark) map[string]json.RawMes
 	if m.On != ledger.OnChanges {
 		return nil
 	}
-	before := policy.None
+	before := ledger.SaidNothing
 	for _, seen := range marks {
 		if seen.Of(m) && seen.State == ledger.EventSeen {
 			before = seen.Value

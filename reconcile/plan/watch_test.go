@@ -32,19 +32,19 @@ func TestWatched(t *testing.T) {
 		says   string
 		want   []string
 	}{
-		{"a yes of the first run", ends, nil, false, policy.Yes, []string{"seen true"}},
-		{"a yes of a new row", ends, nil, true, policy.Yes, []string{"seen false", "due true"}},
-		{"a yes that is there and counts", fires(ends), nil, false, policy.Yes, []string{"seen false", "due true"}},
-		{"a no of the first run", ends, nil, false, policy.No, []string{"seen false"}},
+		{"a yes of the first run", ends, nil, false, ledger.SaidYes, []string{"seen true"}},
+		{"a yes of a new row", ends, nil, true, ledger.SaidYes, []string{"seen false", "due true"}},
+		{"a yes that is there and counts", fires(ends), nil, false, ledger.SaidYes, []string{"seen false", "due true"}},
+		{"a no of the first run", ends, nil, false, ledger.SaidNo, []string{"seen false"}},
 		{"nothing clear", ends, nil, true, "", nil},
-		{"a yes after nothing clear", ends, nil, false, policy.Yes, []string{"seen true"}},
-		{"a turn", ends, seen(ends, policy.No), false, policy.Yes, []string{"seen false before", "due true"}},
-		{"no turn", ends, seen(ends, policy.Yes), false, policy.Yes, []string{"seen true before"}},
-		{"what is unclear arms nothing", ends, seen(ends, policy.Yes), false, "", []string{"seen true before"}},
-		{"a no arms it", ends, seen(ends, policy.Yes), false, policy.No, []string{"seen false"}},
-		{"an older ledger", fires(ends), seen(ends, ""), false, policy.Yes, []string{"seen true"}},
-		{"due and not sent, and back", ends, append(seen(ends, policy.No), mark(ends, ledger.EventDue, policy.Yes)...), false, policy.No, []string{"seen false before"}},
-		{"sent without an answer, and another turn", ends, append(mark(ends, ledger.EventSent, policy.Yes), seen(ends, policy.No)...), false, policy.Yes,
+		{"a yes after nothing clear", ends, nil, false, ledger.SaidYes, []string{"seen true"}},
+		{"a turn", ends, seen(ends, ledger.SaidNo), false, ledger.SaidYes, []string{"seen false before", "due true"}},
+		{"no turn", ends, seen(ends, ledger.SaidYes), false, ledger.SaidYes, []string{"seen true before"}},
+		{"what is unclear arms nothing", ends, seen(ends, ledger.SaidYes), false, "", []string{"seen true before"}},
+		{"a no arms it", ends, seen(ends, ledger.SaidYes), false, ledger.SaidNo, []string{"seen false"}},
+		{"an older ledger", fires(ends), seen(ends, ""), false, ledger.SaidYes, []string{"seen true"}},
+		{"due and not sent, and back", ends, append(seen(ends, ledger.SaidNo), mark(ends, ledger.EventDue, ledger.SaidYes)...), false, ledger.SaidNo, []string{"seen false before"}},
+		{"sent without an answer, and another turn", ends, append(mark(ends, ledger.EventSent, ledger.SaidYes), seen(ends, ledger.SaidNo)...), false, ledger.SaidYes,
 			[]string{"sent true before", "seen false before", "due true"}},
 		{"another column", plan, seen(policy.EventRule{Name: "plan", On: ledger.OnChanges, Column: "tier"}, `"free"`), false, `"pro"`, []string{`seen "pro"`}},
 		{"a new row has changed nothing", plan, nil, true, `"pro"`, []string{`seen "pro"`}},
@@ -77,8 +77,8 @@ func TestWatched(t *testing.T) {
 			}
 		})
 	}
-	marks := append(seen(ends, policy.No), mark(ends, ledger.EventDue, policy.Yes)...)
-	if got := undue(marks); len(got) != 1 || got[0].Value != policy.Yes {
+	marks := append(seen(ends, ledger.SaidNo), mark(ends, ledger.EventDue, ledger.SaidYes)...)
+	if got := undue(marks); len(got) != 1 || got[0].Value != ledger.SaidYes {
 		t.Errorf("an event that nobody is to get: %v", got)
 	}
 }

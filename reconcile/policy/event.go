@@ -25,13 +25,6 @@ type EventRule struct {
 	Constants map[string]json.RawMessage
 }
 
-// The values of a column on which OnWhen depends, and of one that is not there, as JSON.
-const (
-	Yes  = "true"
-	No   = "false"
-	None = "null"
-)
-
 const maxEventName = 100
 
 // The pattern has no length: compiling a counted repetition would cost every start of the program.
@@ -81,9 +74,9 @@ func (r EventRule) Fires(from, to string) bool {
 	case from == to:
 		return false
 	case r.On == ledger.OnWhen:
-		return to == Yes
+		return to == ledger.SaidYes
 	case r.On == ledger.OnFact: // nothing was done about it yet
-		return from == None
+		return from == ledger.SaidNothing
 	}
 	return among(r.From, from) && among(r.To, to)
 }

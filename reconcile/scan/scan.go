@@ -220,7 +220,7 @@ func (s *Scan) sight(d *step.Row) error {
 	addressHash := ledger.MemoryHash(d.Email)
 	if _, taken := s.addresses[addressHash]; taken {
 		s.shared[addressHash] = struct{}{}
-	} else if s.addresses[addressHash] = struct{}{}; !known || s.ix.blank(at) {
+	} else if s.addresses[addressHash] = struct{}{}; (!known || s.ix.blank(at)) && !s.Policies.Match {
 		s.Unknown++
 	}
 	s.placed(s.ix.await(at, keyHash, addressHash), d.Position)

@@ -102,9 +102,9 @@ func truth(value any) string {
 	}
 	switch owlatsync.ReadConsent(text) {
 	case owlatsync.Yes:
-		return policy.Yes
+		return ledger.SaidYes
 	case owlatsync.No:
-		return policy.No
+		return ledger.SaidNo
 	}
 	return ""
 }
