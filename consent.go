@@ -1,6 +1,9 @@
 package owlatsync
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Consent is what a row says about a topic. Only Yes is consent.
 type Consent uint8
@@ -35,6 +38,18 @@ func (c *Consent) UnmarshalText(text []byte) error {
 		}
 	}
 	return fmt.Errorf("read a consent: %q is none", text)
+}
+
+// ReadConsent reads one of the texts that mean yes (t, true, y, yes, on, 1) or no (f, false, n, no, off, 0, and a blank one), in any letter
+// case and with or without blanks around, or the one byte of a bit. Anything else is Unclear.
+func ReadConsent(text string) Consent {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "t", "true", "y", "yes", "on", "1", "\x01":
+		return Yes
+	case "", "f", "false", "n", "no", "off", "0", "\x00":
+		return No
+	}
+	return Unclear
 }
 
 // ConsentOf returns Yes or No.

@@ -28,6 +28,7 @@ type Summary struct {
 	KnownAdds int    `json:"known_adds"`         // rows of TopicAdds that the ledger knew before
 	OptOuts   int    `json:"opt_outs,omitempty"` // known rows whose contact is opted out of everything
 	Sought    int    `json:"sought,omitempty"`   // rows that say that no mail may go to the person, and whose contact is looked for, to opt it out
+	Fires     int    `json:"fires,omitempty"`    // rows that send an event because of what a column says
 	InStep    int    `json:"in_step"`            // rows that were in step; of a run of changes only counted if Turned is above 0
 	Turned    int    `json:"turned"`             // rows of InStep that are invalid now
 	FirstRun  bool   `json:"first_run"`          // the sync has never been compared with Owlat before
@@ -126,6 +127,7 @@ const (
 	GuardCreates     Guard = "creates"
 	GuardTopicAdds   Guard = "topic adds"
 	GuardOptOuts     Guard = "opt-outs"
+	GuardEvents      Guard = "events"
 	GuardReview      Guard = "review" // the run was asked to hold whatever it plans
 )
 

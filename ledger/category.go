@@ -23,6 +23,7 @@ const (
 	CategoryWaiting     Category = "waiting"     // it failed before and is not tried yet
 	CategoryGone        Category = "gone"        // the contact was deleted in Owlat
 	CategoryNeverMail   Category = "never mail"  // no mail may go to the person, and Owlat cannot be told, or has no contact
+	CategoryUnmatched   Category = "unmatched"   // Owlat has no contact with the address, and the sync creates none
 	CategoryKept        Category = "kept"        // the contact of an absent row is left: another row failed, or has it now
 	CategoryUnasked     Category = "unasked"     // the run was asked for other rows
 	CategoryUnreached   Category = "unreached"   // the run ended before the row's turn
@@ -32,6 +33,6 @@ const (
 // Categories lists the categories that are not Owlat's.
 var Categories = []Category{
 	CategoryNetwork, CategoryTimeout, CategoryAnswer, CategoryInterrupted, CategoryRoute, CategoryDrift, CategoryTaken, CategoryExchange,
-	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryUnconfirmed, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryGone, CategoryNeverMail, CategoryKept, CategoryUnasked,
+	CategoryAddress, CategoryTopic, CategoryUnsure, CategoryUnconfirmed, CategoryEvent, CategoryLedger, CategorySource, CategoryWaiting, CategoryGone, CategoryNeverMail, CategoryUnmatched, CategoryKept, CategoryUnasked,
 	CategoryUnreached, CategoryHeld,
 }

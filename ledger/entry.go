@@ -44,7 +44,7 @@ type Entry struct {
 	Doubt       bool
 	Memberships []Membership
 	Intent      Intent
-	Events      []EventMark // events that are due or whose outcome is not known
+	Events      []EventMark // events that are due or whose outcome is not known, and what columns said of which events depend
 	FieldMarks  []FieldMark // of fields that may not always be overwritten, in no order
 	Failure     *Failure    // why the row is not applied; nil if it is
 	// Departed says that the row has left the source and that all is done that follows from it. It names the terms under which that
@@ -81,6 +81,16 @@ func (e *Entry) NoteMetBefore() {
 // OfEvents returns the marks that stand for events.
 func OfEvents(marks []EventMark) []EventMark {
 	return slices.DeleteFunc(slices.Clone(marks), EventMark.metBefore)
+}
+
+// Seen returns the marks of what columns said.
+func Seen(marks []EventMark) (seen []EventMark) {
+	for _, m := range marks {
+		if m.State == EventSeen {
+			seen = append(seen, m)
+		}
+	}
+	return seen
 }
 
 // Membership returns the entry's membership in the topic, nil if the ledger has none.
@@ -143,15 +153,40 @@ const (
 	OnCreated EventOn = "created" // the contact was created
 	OnUpdated EventOn = "updated" // a name or the address of the contact was changed
 	OnAppears EventOn = "appears" // the sync met the row for the first time
+	OnWhen    EventOn = "when"    // a column of the row went from no to yes
+	OnChanges EventOn = "changes" // a column of the row changed
+	OnFact    EventOn = "fact"    // the row tells something that happened
 )
 
-// EventMark is an event that a change of the row has made due. One without a name stands for no event: see Entry.MetBefore.
+// Watches reports whether the event is due because of what a column says.
+func (on EventOn) Watches() bool { return on == OnWhen || on == OnChanges || on == OnFact }
+
+// EventMark is an event that a change of the row has made due, or what a column said of which one depends. One without a name stands
+// for no event: see Entry.MetBefore.
 type EventMark struct {
-	Name  string     `json:"name"`
-	On    EventOn    `json:"on"`
-	State EventState `json:"state"`
-	At    time.Time  `json:"at"`
+	Name   string     `json:"name"`
+	On     EventOn    `json:"on"`
+	Column string     `json:"column,omitempty"` // of OnWhen, OnChanges, and OnFact, which is its time
+	State  EventState `json:"state"`
+	// Value is the JSON of what the column said; empty: that is not known. Of an event it is the value that makes it due.
+	Value string    `json:"value,omitempty"`
+	At    time.Time `json:"at"`
 }
+
+// What columns say of which events depend: yes, no, and NULL or that nothing was said yet.
+const (
+	SaidYes     = "true"
+	SaidNo      = "false"
+	SaidNothing = "null"
+)
+
+// Of reports whether both marks are of one rule.
+func (m EventMark) Of(o EventMark) bool {
+	return m.Name == o.Name && m.On == o.On && m.Column == o.Column
+}
+
+// Pends reports whether the event is to be sent or reported.
+func (m EventMark) Pends() bool { return m.State != EventUnknown && m.State != EventSeen }
 
 func (m EventMark) metBefore() bool { return m.Name == "" }
 
@@ -163,6 +198,7 @@ const (
 	EventDue     EventState = "due"     // never sent
 	EventSent    EventState = "sent"    // sent; the outcome is not recorded
 	EventUnknown EventState = "unknown" // sent; it is not known whether it arrived; never sent again (Invariant 6)
+	EventSeen    EventState = "seen"    // no event: what the column said when that was last acted on
 )
 
 // Intent is recorded before a create is sent. It tells a contact found after a kill from one that was there before.

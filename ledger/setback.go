@@ -10,6 +10,7 @@ import "slices"
 //   - a no whose removal was not answered becomes a yes that was left alone, so that the removal is sent again;
 //   - an add of unknown outcome becomes unsure, and is not sent again;
 //   - an event that was due may have been sent since, and counts as sent;
+//   - what a column said of which an event depends is not known;
 //   - a create of unknown outcome counts as not sent: a contact that is found was there before;
 //   - a row without a contact may have been met since (see Entry.MetBefore).
 //
@@ -34,6 +35,8 @@ func SetBack(e *Entry) (changed bool) {
 	for i := range events {
 		if s := events[i].State; s == EventDue || s == EventAwaited {
 			events[i].State, changed = EventSent, true
+		} else if s == EventSeen && events[i].Value != "" {
+			events[i].Value, changed = "", true
 		}
 	}
 	e.Events = events

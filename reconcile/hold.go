@@ -197,6 +197,11 @@ func compared(steps iter.Seq2[*step.Step, error], only []string, each func(s *st
 			}
 			fmt.Fprintf(&b, "\x00%q", c)
 		}
+		for _, m := range s.Events {
+			if m.State == ledger.EventDue && m.On.Watches() {
+				fmt.Fprintf(&b, "\x00%q %q", m.Name, m.Value)
+			}
+		}
 		if err := each(s, ledger.HashText(s.Row.Key), ledger.HashText(b.String())); err != nil {
 			return err
 		}

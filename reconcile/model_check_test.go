@@ -41,6 +41,7 @@ func (m *model) checkStretch(log *runLog, spec *runSpec) {
 	m.checkUnsure(log)
 	m.checkLedger(log)
 	m.checkEvents(log)
+	m.checkTurns(log)
 	m.checkSetBack(log)
 	m.checkOptIn(log)
 	m.checkNever(log)

@@ -34,7 +34,7 @@ func (m *model) checkEvents(log *runLog) {
 				if r.unknown() && r.Route == owlattest.RouteContact && r.Method == http.MethodPut {
 					foreign[r.contact]++
 				}
-			case !r.unknown():
+			case !r.unknown(), strings.HasSuffix(jsonField(r.Body, "eventName"), suffixWhen), strings.HasSuffix(jsonField(r.Body, "eventName"), suffixChanges):
 			case r.Route == owlattest.RouteEvents && strings.HasSuffix(jsonField(r.Body, "eventName"), string(ledger.OnAppears)):
 				sent[event{name: jsonField(r.Body, "eventName"), address: jsonField(r.Body, "email")}]++
 			case r.Route == owlattest.RouteEvents:

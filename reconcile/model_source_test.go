@@ -33,7 +33,7 @@ type stamped struct {
 // forgets it.
 func (m *model) stampChanges() {
 	for _, p := range m.table {
-		is := fmt.Sprintf("%s %q %v %v %v %v %s", p.key, p.email, p.first, p.last, p.consents, p.in, p.never)
+		is := fmt.Sprintf("%s %q %v %v %v %v %s %s %s", p.key, p.email, p.first, p.last, p.consents, p.in, p.never, p.plan, p.ends)
 		if is == p.was {
 			continue
 		}

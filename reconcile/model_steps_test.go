@@ -86,6 +86,7 @@ func (m *model) step(s step) {
 			k.do(m)
 		}
 	}
+	m.say(s.seed)
 	m.sourceChanged()
 	m.sampleAll()
 }

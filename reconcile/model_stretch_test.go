@@ -156,6 +156,7 @@ func (m *model) nextStretch(spec *runSpec, scan int, meanwhile func()) *modelRow
 	for range m.r.IntN(4) {
 		pick(m.r, turmoil...)(m)
 	}
+	m.say(spec.turmoil)
 	m.sourceChanged()
 	if meanwhile != nil {
 		meanwhile()

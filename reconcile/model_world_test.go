@@ -1,6 +1,7 @@
 package reconcile_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -43,6 +44,7 @@ type person struct {
 	consents    []bool  // by topic of the model
 	in          []bool  // by sync
 	never       string  // what the column says of "never mail"
+	plan, ends  string  // what the columns say of which events depend
 	before      *person // as it was before its latest change
 	stamped
 }
@@ -122,6 +124,7 @@ type model struct {
 	t      *testing.T
 	h      *history
 	r      *rand.Rand // of the step
+	w      *rand.Rand // of what columns say of which events depend
 	server *owlattest.Server
 	key    string // of the syncs
 	other  string // of somebody else
@@ -245,6 +248,7 @@ func (m *model) newSync(index int, name string) *modelSync {
 			s.Events = append(s.Events, reconcile.EventRule{Name: name + "_" + string(on), On: on, Properties: map[string]string{"plan": "plan"}})
 		}
 	}
+	m.watches(s)
 	for topic := range m.topics {
 		if m.r.IntN(4) > 0 {
 			m.configure(s, topic)
@@ -422,7 +426,7 @@ func (m *model) rowsOf(s *modelSync) (list []owlatsync.Row, people []int) {
 		}
 		row := owlatsync.Row{
 			Key: p.key, Email: owlatsync.Some(p.email), Fields: owlatsync.Fields{owlatsync.FirstName: p.first, owlatsync.LastName: p.last},
-			Properties: []owlatsync.Property{{Name: "plan", Value: "free"}},
+			Properties: []owlatsync.Property{{Name: "plan", Value: cmp.Or(p.plan, "free")}, {Name: "ends", Value: cmp.Or(p.ends, "no")}},
 		}
 		if s.KeyIsAddress {
 			row.Key = ""

@@ -82,13 +82,17 @@ type Sync struct {
 	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
 	Guards         Guards
 	Events         []EventRule
+	// Match says that rows only send events to whoever in Owlat has their address: no contact is created or changed. The sync has no topics then.
+	Match bool
+	// Since is from when on facts count, also in the first run (OnFact); zero: those count that come after the first run.
+	Since time.Time
 }
 
 // Policies returns the policies of the sync.
 func (s *Sync) Policies() *policy.Policies {
 	return &policy.Policies{
 		Sync: s.Name, Topics: s.Topics, Suppressed: s.Suppressed, Nulls: s.Nulls, Overwrite: s.Overwrite, KeyIsAddress: s.KeyIsAddress, Duplicates: s.Duplicates, OnMissing: s.OnMissing,
-		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events,
+		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events, Match: s.Match, Since: s.Since,
 	}
 }
 

@@ -88,7 +88,7 @@ type world struct {
 
 // unguarded lets everything pass, for tests of what comes after the guards.
 var unguarded = reconcile.Guards{
-	Removals: reconcile.NoLimit, Updates: reconcile.NoLimit, Creates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit, OptOuts: reconcile.NoLimit, EmptySource: true, FirstRun: true,
+	Removals: reconcile.NoLimit, Updates: reconcile.NoLimit, Creates: reconcile.NoLimit, TopicAdds: reconcile.NoLimit, OptOuts: reconcile.NoLimit, Events: reconcile.NoLimit, EmptySource: true, FirstRun: true,
 }
 
 func newWorld(t testing.TB, topics ...reconcile.Topic) *world {

@@ -13,6 +13,7 @@ type crashPerson struct {
 	key, email, first string
 	news              bool
 	plan              string
+	trial             bool // the trial ends soon
 
 	oldKey string // what the row was called before; empty: the same
 	// adopted says that the contact was in Owlat before the row: it is on no topic but the one for everybody, which takes
@@ -29,6 +30,7 @@ type crashScenario struct {
 	before, after []crashPerson
 	stretches     bool // the run reads its source again after every few requests
 	secret        bool // it reads memberships with the unsubscribe secret
+	each          bool // it is killed at each request
 	halved        bool // another scenario has the other half of the points at which the program is killed
 }
 
@@ -47,7 +49,7 @@ func crashScenarios() []crashScenario {
 	changes := crashScenario{name: "changes", before: before, after: after, halved: true}
 	read := changes
 	read.name, read.secret = "changes_with_the_secret", true
-	return []crashScenario{changes, read, first, stretches, crashNever()}
+	return []crashScenario{changes, read, first, stretches, crashNever(), crashColumns()}
 }
 
 // crashNever marks people to whom no mail may go: some whose rows were in step, with a change and without, one who has another address now, one who was in Owlat before, one
@@ -75,6 +77,26 @@ func crashNever() crashScenario {
 		}
 		p.adopted = n == 1
 		s.after = append(s.after, p)
+	}
+	return s
+}
+
+// crashColumns changes what columns say of which events depend: a plan, whether a trial ends soon, or a no that arms it again.
+func crashColumns() crashScenario {
+	s := crashScenario{name: "columns", each: true}
+	for n := 1; n <= 6; n++ {
+		was := newPerson("columns", n)
+		was.trial = n == 5
+		is := was
+		switch n {
+		case 1, 2:
+			is.plan, is.event = "another plan", eventPlan
+		case 3, 4:
+			is.trial, is.event = true, eventTrial
+		case 5:
+			is.trial = false
+		}
+		s.before, s.after = append(s.before, was), append(s.after, is)
 	}
 	return s
 }
@@ -161,17 +183,17 @@ func crashChanges() (before, after []crashPerson) {
 func crashCSV(people []crashPerson) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	_ = w.Write([]string{"id", "email", "first_name", "newsletter", "plan", "never"})
+	_ = w.Write([]string{"id", "email", "first_name", "newsletter", "plan", "never", "trial"})
 	for _, p := range people {
 		if !p.gone {
-			_ = w.Write([]string{p.key, p.email, p.first, strconv.FormatBool(p.news), p.plan, strconv.FormatBool(p.never)})
+			_ = w.Write([]string{p.key, p.email, p.first, strconv.FormatBool(p.news), p.plan, strconv.FormatBool(p.never), strconv.FormatBool(p.trial)})
 		}
 	}
 	w.Flush()
 	return b.Bytes()
 }
 
-const eventCreated, eventUpdated = "user_created", "user_updated"
+const eventCreated, eventUpdated, eventPlan, eventTrial = "user_created", "user_updated", "plan_changed", "trial_expiring"
 
 const crashSecret = "the secret of the links"
 
@@ -190,5 +212,7 @@ syncs:
     events:
       - {name: user_created, on: created, properties: {plan: plan}}
       - {name: user_updated, on: updated}
+      - {name: plan_changed, changes: plan}
+      - {name: trial_expiring, when: trial}
     fresh: %s
 `

@@ -97,6 +97,10 @@ type Sync struct {
 	OnRemoteDelete reconcile.RemoteDeletePolicy
 	Guards         reconcile.Guards // with every limit set
 	Events         []Event
+	Match          bool      // rows only send events, to whoever has their address
+	Facts          bool      // rows are things that happened; Match is set
+	FactTime       string    // the column that says when
+	Since          time.Time // from when on facts count, also in the first run; zero: those that come after it
 
 	Schedule Schedule // when a service runs it
 	// StaleAfter is how long after its last good run it is stale; below 0: never, 0: what follows from the schedule.
@@ -150,6 +154,11 @@ func (c *Config) Unresolved() bool {
 	})
 }
 
+// Watches reports whether an event of the sync depends on what a column says.
+func (s *Sync) Watches() bool {
+	return slices.ContainsFunc(s.Events, func(ev Event) bool { return ev.On.Watches() })
+}
+
 // Names lists the syncs in the order of the file.
 func (c *Config) Names() []string {
 	names := make([]string, len(c.Syncs))
@@ -176,8 +185,8 @@ func (s *Sync) Mapping() source.Mapping {
 	}
 	m.Suppressed, m.SuppressedWords = s.Suppressed.Column, s.Suppressed.Words
 	for _, ev := range s.Events {
-		for _, p := range ev.Properties {
-			if p.Value != nil {
+		for _, p := range append(slices.Clone(ev.Properties), Property{Column: ev.Column}) {
+			if p.Column == "" {
 				continue
 			}
 			// A row has each column once, under its own name, even if several events use it.

@@ -115,7 +115,7 @@ func TestComplete(t *testing.T) {
 			Nulls: reconcile.NullsClear, Duplicates: reconcile.ConsentAny, OnMissing: reconcile.MissingLeave, OnRemoteDelete: reconcile.RemoteDeleteRecreate,
 			Guards: reconcile.Guards{
 				Removals: reconcile.Limit{Share: 0.025, Rows: 5}, Updates: reconcile.Limit{Share: 0.5, Rows: 1000},
-				Creates: reconcile.Limit{Share: 1, Rows: 20}, TopicAdds: reconcile.NoLimit, OptOuts: policy.DefaultOptOuts, EmptySource: true, FirstRun: true,
+				Creates: reconcile.Limit{Share: 1, Rows: 20}, TopicAdds: reconcile.NoLimit, OptOuts: policy.DefaultOptOuts, Events: policy.DefaultEvents, EmptySource: true, FirstRun: true,
 			},
 			Events: []Event{
 				{Name: "user_synced", On: ledger.OnCreated, Properties: []Property{{Name: "plan", Column: "plan_name"}, {Name: "Seats used", Column: "seats"}}},
@@ -126,7 +126,7 @@ func TestComplete(t *testing.T) {
 			Name: "leads", Line: 45, DSN: "csv:leads.csv", Key: []string{"country", "number"}, Fresh: 10 * time.Minute,
 			Fields: Fields{Email: "E-Mail"}, Nulls: reconcile.NullsKeep, Duplicates: reconcile.ConsentWinner, OnMissing: reconcile.MissingKeep, OnRemoteDelete: reconcile.RemoteDeleteKeep,
 			Guards: reconcile.Guards{Removals: reconcile.Limit{Share: 1}, Updates: reconcile.Limit{Share: math.SmallestNonzeroFloat64},
-				Creates: reconcile.Limit{Share: math.Nextafter(1, 0)}, TopicAdds: policy.DefaultTopicAdds, OptOuts: policy.DefaultOptOuts},
+				Creates: reconcile.Limit{Share: math.Nextafter(1, 0)}, TopicAdds: policy.DefaultTopicAdds, OptOuts: policy.DefaultOptOuts, Events: policy.DefaultEvents},
 		}},
 	}
 	if diff := cmp.Diff(want, cfg, cmpopts.IgnoreFields(Sync{}, "Target"), cmpopts.IgnoreUnexported(time.Location{})); diff != "" {
@@ -182,7 +182,7 @@ func TestDefaultsAndPrecedence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	standard := reconcile.Guards{Removals: policy.DefaultRemovals, Updates: policy.DefaultUpdates, Creates: policy.DefaultCreates, TopicAdds: policy.DefaultTopicAdds, OptOuts: policy.DefaultOptOuts}
+	standard := reconcile.Guards{Removals: policy.DefaultRemovals, Updates: policy.DefaultUpdates, Creates: policy.DefaultCreates, TopicAdds: policy.DefaultTopicAdds, OptOuts: policy.DefaultOptOuts, Events: policy.DefaultEvents}
 	if users := cfg.Syncs[0]; users.Guards != standard || users.OnMissing != reconcile.MissingKeep ||
 		users.OnRemoteDelete != reconcile.RemoteDeleteKeep || users.Events != nil || cfg.History != 90*24*time.Hour {
 		t.Errorf("defaults: %+v, history %v", users, cfg.History)
@@ -518,7 +518,7 @@ func TestSchemaHasTheKeysOfTheFile(t *testing.T) {
 		"fields":         {sync.Properties["fields"], written.KeysOf[written.Fields](), []string{"email"}},
 		"topic":          {sync.Properties["topics"].Items, written.KeysOf[written.Topic](), nil}, // an id or a name
 		"guards":         {sync.Properties["guards"], written.KeysOf[written.Guards](), nil},
-		"event":          {sync.Properties["events"].Items, written.KeysOf[written.Event](), []string{"name", "on"}},
+		"event":          {sync.Properties["events"].Items, written.KeysOf[written.Event](), []string{"name"}},
 	} {
 		if section.got.AdditionalProperties != false && name != "file" {
 			t.Errorf("%s: the schema allows unknown keys", name)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"regexp"
@@ -14,30 +13,12 @@ import (
 	"owlatsync/internal/config/internal/shape"
 	"owlatsync/internal/config/internal/span"
 	"owlatsync/internal/config/internal/written"
-	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
 )
 
 // DefaultHistoryDays is how many days the ledger keeps the history of rows if the file does not say.
 const DefaultHistoryDays = written.DefaultHistoryDays
-
-// maxProperties is the most properties of an event that Owlat takes.
-const maxProperties = 1024
-
-// Event is an event that a row sends to Owlat.
-type Event struct {
-	Name       string
-	On         ledger.EventOn
-	Properties []Property // in the order of the file
-}
-
-// Property is a property of an event: a column of the row, or a value that is the same in every event.
-type Property struct {
-	Name   string
-	Column string
-	Value  json.RawMessage // a text, a number, true or false; nil: the column's
-}
 
 // policyDecoder reads what is decided about a sync.
 type policyDecoder struct{ *decoder }
@@ -50,9 +31,11 @@ func (d policyDecoder) policies(s section, sync *Sync) {
 		string(reconcile.RemoteDeleteKeep), string(reconcile.RemoteDeleteRecreate)))
 	sync.Fresh = d.fresh(s.text("fresh"))
 	sync.Guards = d.guards(sectionOf[written.Guards](d.decoder, s.child("guards"), setting(s.path, "guards")))
+	d.facts(s, sync)
 	for i, item := range s.list("events") {
 		d.event(item, fmt.Sprintf("%s.events[%d]", s.path, i), sync)
 	}
+	d.match(s, sync)
 }
 
 // off is the word for never.
@@ -80,6 +63,7 @@ func (d policyDecoder) guards(s section) reconcile.Guards {
 		Creates:     d.limit(s, "creates", policy.DefaultCreates),
 		TopicAdds:   d.limit(s, "topic_adds", policy.DefaultTopicAdds),
 		OptOuts:     d.limit(s, "opt_outs", policy.DefaultOptOuts),
+		Events:      d.limit(s, "events", policy.DefaultEvents),
 		EmptySource: d.oneOf(s.text("empty_source"), "hold", written.Allow) == written.Allow,
 		FirstRun:    d.oneOf(s.text("first_run"), "ask", written.Allow) == written.Allow,
 	}
@@ -130,45 +114,6 @@ func (d policyDecoder) share(v value) float64 {
 
 func percent(share float64) string { return fmt.Sprintf("%.4g%%", share*100) }
 
-// propertyName is ASCII that begins with neither "$" nor "_".
-var propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`)
-
-func (d policyDecoder) event(n *node, path string, sync *Sync) {
-	s := sectionOf[written.Event](d.decoder, n, path)
-	name, on := s.text("name"), s.text("on")
-	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !policy.ValidEventName(name.text) {
-		name.refuse(d.decoder, "%q cannot be the name of an event: it is a letter, then at most 99 letters, digits, \"_\" and \"-\"", name.text)
-	}
-	d.required(on, "say when it is sent: created, updated or appears")
-	ev := Event{Name: name.text, On: ledger.EventOn(d.oneOf(on,
-		string(ledger.OnCreated), string(ledger.OnUpdated), string(ledger.OnAppears)))}
-	twice := func(other Event) bool { return other.Name == ev.Name && other.On == ev.On }
-	if name.given && on.given && slices.ContainsFunc(sync.Events, twice) {
-		d.add(s.node.line, path, "the event %s on %s is listed twice in this sync", ev.Name, ev.On)
-	}
-	d.properties(s.child("properties"), setting(path, "properties"), &ev)
-	sync.Events = append(sync.Events, ev)
-}
-
-// properties reads a section whose keys are names that the user chose.
-func (d policyDecoder) properties(n *node, path string, ev *Event) {
-	switch {
-	case n == nil || n.kind == kindNull:
-		return
-	case n.kind != kindMapping:
-		d.add(n.line, path, "must be a section with a column for each property, such as {plan: plan_name}, not %s", n.kind)
-		return
-	case len(n.pairs) > maxProperties:
-		d.add(n.line, path, "has %d properties; Owlat takes at most %d", len(n.pairs), maxProperties)
-	}
-	for _, p := range n.pairs {
-		if !propertyName.MatchString(p.key) {
-			d.add(p.line, path, "%q cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither \"$\" nor \"_\"", p.key)
-		}
-		ev.Properties = append(ev.Properties, fieldsDecoder(d).property(p, setting(path, p.key)))
-	}
-}
-
 // history reads how long the ledger keeps the history of rows.
 func (d policyDecoder) history(v value) time.Duration {
 	days := DefaultHistoryDays
@@ -185,7 +130,7 @@ func (d policyDecoder) history(v value) time.Duration {
 func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 	out := reconcile.Sync{
 		Name: s.Name, Source: src, Topics: make([]reconcile.Topic, len(s.Topics)), Suppressed: s.Suppressed.Column != "", Nulls: s.Nulls, Overwrite: s.Overwrite, KeyIsAddress: s.KeyIsAddress(),
-		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards,
+		Duplicates: s.Duplicates, FullEvery: s.FullEvery, Fresh: s.Fresh, OnMissing: s.OnMissing, OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Match: s.Match, Since: s.Since,
 	}
 	for i, t := range s.Topics {
 		out.Topics[i] = reconcile.Topic{ID: t.ID, When: t.When != "", Existing: t.Existing}
@@ -194,7 +139,7 @@ func (s *Sync) Reconcile(src reconcile.Source) reconcile.Sync {
 		}
 	}
 	for _, ev := range s.Events {
-		rule := reconcile.EventRule{Name: ev.Name, On: ev.On}
+		rule := reconcile.EventRule{Name: ev.Name, On: ev.On, Column: ev.Column, From: ev.From, To: ev.To, Existing: ev.Existing}
 		for _, p := range ev.Properties {
 			if p.Value != nil {
 				set(&rule.Constants, p.Name, p.Value)

@@ -7,7 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile"
 )
 
 func TestBadPolicies(t *testing.T) {
@@ -21,7 +25,7 @@ func TestBadPolicies(t *testing.T) {
 		{"consent of all", "duplicates: {consent: all}", `duplicates.consent: "all" is not known; it can be winner or any`},
 
 		{"guards a word", "guards: off", `guards: must be a section of keys, such as "removals: …", not a text`},
-		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, opt_outs, empty_source, first_run`},
+		{"unknown guard", "guards: {deletions: allow}", `guards: unknown key "deletions"; known here: removals, updates, creates, topic_adds, opt_outs, events, empty_source, first_run`},
 		{"misspelt guard", "guards: {removal: allow}", `guards: unknown key "removal"; did you mean "removals"?`},
 		{"empty_source", "guards: {empty_source: ask}", `guards.empty_source: "ask" is not known; it can be hold or allow`},
 		{"first_run", "guards: {first_run: hold}", `guards.first_run: "hold" is not known; it can be ask or allow`},
@@ -43,11 +47,33 @@ func TestBadPolicies(t *testing.T) {
 		{"events a section", "events: {name: x}", `events: must be a list, each item on a line that begins with "- ", not a section of keys`},
 		{"event a word", "events: [user_synced]", `events[0]: must be a section of keys, such as "name: …", not a text`},
 		{"event without a name", "events: [{on: created}]", `events[0]: "name" is missing; it is what automations in Owlat wait for, such as user_synced`},
-		{"event without on", "events: [{name: x}]", `events[0]: "on" is missing; say when it is sent: created, updated or appears`},
+		{"event without on", "events: [{name: x}]", `events[0]: "on" is missing; say when it is sent: created, updated or appears; or name a column in its place, as "when" or "changes"`},
+		{"event on two moments", "events: [{name: x, on: created, when: paid}]", `events[0].when: cannot stand beside another moment: an event has one of on, when and changes`},
+		{"event on two columns", "events: [{name: x, when: paid, changes: plan}]", `events[0].changes: cannot stand beside another moment: an event has one of on, when and changes`},
+		{"event on true", "events: [{name: x, when: true}]", `events[0].when: must be a text, not true or false`},
+		{"event on no column", "events: [{name: x, changes: }]", `events[0].changes: has no value; give it one or remove the line`},
+		{"from without a change", "events: [{name: x, when: paid, from: [a]}]", `events[0].from[0]: means nothing without "changes", the column that changes`},
+		{"to without a change", "events: [{name: x, on: created, to: pro}]", `events[0].to: means nothing without "changes", the column that changes`},
+		{"existing without a column", "events: [{name: x, on: created, existing: fire}]", `events[0].existing: means nothing without "when" or "changes"`},
+		{"existing in another word", "events: [{name: x, when: paid, existing: add}]", `events[0].existing: "add" is not known; it can be skip or fire`},
+		{"existing beside from", "events: [{name: x, changes: plan, from: free, existing: fire}]", `events[0].existing: cannot fire beside "from": nobody knows what the column said before`},
+		{"event on a column twice", "events: [{name: x, changes: plan, to: pro}, {name: x, changes: plan, to: team}]", `events[1]: the event x on changes plan is listed twice in this sync`},
 		{"event on what", "events: [{name: x, on: deleted}]", `events[0].on: "deleted" is not known; it can be created, updated or appears`},
 		{"event with a blank", "events: [{name: user synced, on: created}]", `events[0].name: "user synced" cannot be the name of an event: it is a letter, then at most 99 letters, digits, "_" and "-"`},
 		{"event that begins with a digit", "events: [{name: 1st, on: created}]", `events[0].name: "1st" cannot be the name of an event: it is a letter, then at most 99 letters, digits, "_" and "-"`},
 		{"event twice", "events: [{name: x, on: created}, {name: x, on: updated}, {name: x, on: created}]", `events[2]: the event x on created is listed twice in this sync`},
+		{"contacts in another word", "contacts: update", `contacts: "update" is not known; it can be create or match`},
+		{"events only, without events", "contacts: match", `contacts: has nothing to do without "events"`},
+		{"events only, with a policy", "on_missing: delete\n    contacts: match\n    events: [{name: x, when: paid}]", `on_missing: means nothing with contacts: match, which creates and changes no contact; remove it`},
+		{"events only, on a creation", "events: [{name: x, on: created}]\n    contacts: match", `events[0]: is on created, which happens in no sync with contacts: match; name a column in its place, as "when" or "changes"`},
+		{"facts a column", "facts: placed_at\n    key: id\n    events: [{name: x}]", `facts: must be a section of keys, such as "at: …", not a text`},
+		{"facts without a time", "facts: {}\n    key: id\n    events: [{name: x}]", `facts: "at" is missing; name the column that says when it happened`},
+		{"facts since what", "facts: {at: t, since: yesterday}\n    key: id\n    events: [{name: x}]", `facts.since: must be a date or a time, such as 2026-11-01 or 2026-11-01T08:00:00Z`},
+		{"facts without a key", "facts: {at: t}\n    events: [{name: x}]", `facts: needs a "key" beside it, the column that tells one fact from another`},
+		{"facts without events", "facts: {at: t}\n    key: id", `facts: has nothing to do without "events"`},
+		{"facts with topics", "topics: [{id: k57aaaaaaaaaaaa}]\n    facts: {at: t}\n    key: id\n    events: [{name: x}]", `topics: means nothing with facts, which creates and changes no contact; remove it`},
+		{"facts that create", "contacts: create\n    facts: {at: t}\n    key: id\n    events: [{name: x}]", `contacts: cannot be create beside facts, which create no contact; remove it`},
+		{"facts with a moment", "events: [{name: x, when: paid}]\n    facts: {at: t}\n    key: id", `events[0].when: means nothing beside "facts": each fact sends the event once; remove it`},
 		{"unknown key of an event", "events: [{name: x, on: created, property: {}}]", `events[0]: unknown key "property"; did you mean "properties"?`},
 		{"properties a list", "events: [{name: x, on: created, properties: [plan]}]", `events[0].properties: must be a section with a column for each property, such as {plan: plan_name}, not a list`},
 		{"property with a dollar", "events: [{name: x, on: created, properties: {$plan: plan}}]", `events[0].properties: "$plan" cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither "$" nor "_"`},
@@ -63,6 +89,62 @@ func TestBadPolicies(t *testing.T) {
 				t.Errorf("got:\n%v\nwant:\n%s", err, want)
 			}
 		})
+	}
+}
+
+// TestEventsOnColumns reads events that depend on what columns say, and maps each column once.
+func TestEventsOnColumns(t *testing.T) {
+	t.Parallel()
+	cfg, err := Parse("f.yaml", []byte(valid+`    events:
+      - {name: ends, when: ends_soon, properties: {days: days, plan: plan}}
+      - {name: plan, changes: plan, existing: fire, to: [pro, 3, true]}
+      - {name: up, changes: plan, from: free}
+`), env(map[string]string{EnvAPIKey: testKey}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := &cfg.Syncs[0]
+	want := []reconcile.EventRule{
+		{Name: "ends", On: ledger.OnWhen, Column: "ends_soon", Properties: map[string]string{"days": "days", "plan": "plan"}},
+		{Name: "plan", On: ledger.OnChanges, Column: "plan", To: []string{"pro", "3", "true"}, Existing: true},
+		{Name: "up", On: ledger.OnChanges, Column: "plan", From: []string{"free"}},
+	}
+	engine := users.Reconcile(nil)
+	if diff := cmp.Diff(want, engine.Events); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	if err := engine.Policies().Validate(); err != nil || !users.Watches() {
+		t.Errorf("the engine refuses the rules: %v; they watch columns: %v", err, users.Watches())
+	}
+	var columns []string
+	for _, p := range users.Mapping().Properties {
+		columns = append(columns, p.Column)
+	}
+	if diff := cmp.Diff([]string{"days", "plan", "ends_soon"}, columns); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
+	}
+}
+
+// TestFacts reads a sync of things that happened.
+func TestFacts(t *testing.T) {
+	t.Parallel()
+	cfg, err := Parse("f.yaml", []byte(valid+`    key: id
+    facts: {at: placed_at, since: 2026-11-01}
+    events: [{name: order_placed, properties: {total: total}}, {name: bought}]
+`), env(map[string]string{EnvAPIKey: testKey}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := cfg.Syncs[0].Reconcile(nil)
+	want := []reconcile.EventRule{
+		{Name: "order_placed", On: ledger.OnFact, Column: "placed_at", Properties: map[string]string{"total": "total"}},
+		{Name: "bought", On: ledger.OnFact, Column: "placed_at"},
+	}
+	if diff := cmp.Diff(want, engine.Events); diff != "" || !engine.Match || !engine.Since.Equal(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("match %v, since %s, rules (-want +got):\n%s", engine.Match, engine.Since, diff)
+	}
+	if err := engine.Policies().Validate(); err != nil {
+		t.Errorf("the engine refuses it: %v", err)
 	}
 }
 

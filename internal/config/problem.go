@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"owlatsync/internal/config/internal/mistake"
+	"owlatsync/internal/config/internal/secret"
 )
 
 // Problem is one mistake in a configuration. It holds no secret.
@@ -31,3 +32,6 @@ func (p *problems) err() error {
 	slices.SortStableFunc(p.list, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
 	return &Error{Problems: p.list}
 }
+
+// Secret is a text that must not be shown. However it is printed, logged or encoded, it appears as "(secret)".
+type Secret = secret.Text

@@ -66,6 +66,7 @@ type summaryJSON struct {
 	Creates     int                        `json:"creates"`            // rows whose contact would be created
 	TopicAdds   int                        `json:"topic_adds"`         // rows whose contact would be put on a topic
 	OptOuts     int                        `json:"opt_outs,omitempty"` // known rows whose contact would be opted out of everything
+	Fires       int                        `json:"fires,omitempty"`    // rows that would send an event because of what a column says
 	InStep      int                        `json:"in_step"`            // known rows that were in step; with a cursor 0 if none turned
 	Turned      int                        `json:"turned"`             // rows of in_step that are invalid now
 	FirstRun    bool                       `json:"first_run"`
@@ -116,6 +117,7 @@ type guardsJSON struct {
 	Creates     limitJSON       `json:"creates"`
 	TopicAdds   limitJSON       `json:"topic_adds"`
 	OptOuts     *limitJSON      `json:"opt_outs,omitempty"` // only of a sync that names who is never mailed
+	Events      *limitJSON      `json:"events,omitempty"`   // only of a sync with events that depend on what columns say
 	EmptySource string          `json:"empty_source"`
 	FirstRun    string          `json:"first_run"`
 }
@@ -129,7 +131,7 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	g := sync.Guards
 	j := summaryJSON{
 		Type: "plan", Sync: p.Sync, Rows: p.Rows, Known: p.Entries, Absent: p.Absent, Removals: p.Removals,
-		Creates: p.Creates, TopicAdds: p.TopicAdds, OptOuts: p.OptOuts, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
+		Creates: p.Creates, TopicAdds: p.TopicAdds, OptOuts: p.OptOuts, Fires: p.Fires, InStep: p.InStep, Turned: p.Turned, FirstRun: p.FirstRun, SetBack: p.SetBack,
 		Kept: p.Kept, Looks: p.Looks, Looking: p.Looking,
 		Outcomes: p.Outcomes, Memberships: p.Memberships, Events: p.Events, Requests: p.Requests, Lookups: p.Lookups, Seconds: p.Duration.Seconds(),
 		Links: p.Links, MayExist: newMayExistJSON(p),
@@ -143,6 +145,9 @@ func newSummaryJSON(p owlatsync.Summary, sync config.Sync) summaryJSON {
 	}
 	if sync.Suppressed.Column != "" {
 		j.Guards.OptOuts = new(newLimitJSON(g.OptOuts))
+	}
+	if sync.Watches() {
+		j.Guards.Events = new(newLimitJSON(g.Events))
 	}
 	return j
 }
@@ -219,7 +224,11 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 		add("never mail", "%6d without a contact: none is created; one that Owlat has is opted out", p.Sought)
 	}
 	if most.Events > 0 {
-		add("events", "%6s to send", between(least.Events, most.Events))
+		because := ""
+		if p.Fires > 0 {
+			because = fmt.Sprintf(", for %s because of what a column says", owlatsync.Counted(p.Fires, "row"))
+		}
+		add("events", "%6s to send%s", between(least.Events, most.Events), because)
 	}
 	asking := ""
 	if p.Adoption.Requests > 0 {
@@ -249,7 +258,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if why := p.Spoiled(); why != "" {
 		lines = append(lines, "  a run would end with exit code 3: "+why)
 	}
-	return append(lines, guardLines(p, sync.Guards, sync.Suppressed.Column != "")...)
+	return append(lines, guardLines(p, sync)...)
 }
 
 // byLinks says what is done with the unsubscribe secret.
@@ -309,7 +318,8 @@ func lasts(p owlatsync.Summary) string {
 }
 
 // guardLines says which guards would hold a run, or else their limits.
-func guardLines(p owlatsync.Summary, g reconcile.Guards, suppresses bool) []string {
+func guardLines(p owlatsync.Summary, sync config.Sync) []string {
+	g := sync.Guards
 	hits := g.Hits(p)
 	if len(hits) == 1 && hits[0].Guard == owlatsync.GuardFirstRun {
 		return []string{"  a run asks first, or needs --yes: " + hits[0].Reason}
@@ -323,8 +333,11 @@ func guardLines(p owlatsync.Summary, g reconcile.Guards, suppresses bool) []stri
 	}
 	limits := []string{"removals " + limitWords(g.Removals), "updates " + limitWords(g.Updates), "creates " + limitWords(g.Creates),
 		"topic adds " + limitWords(g.TopicAdds)}
-	if suppresses {
+	if sync.Suppressed.Column != "" {
 		limits = append(limits, "opt-outs "+limitWords(g.OptOuts))
+	}
+	if sync.Watches() {
+		limits = append(limits, "events "+limitWords(g.Events))
 	}
 	if !g.EmptySource {
 		limits = append(limits, "a source without rows")

@@ -30,7 +30,7 @@ func TestGuardLines(t *testing.T) {
 				"    empty source: the source has no rows, and the ledger knows 100: is the query right, and the table not being reloaded?\n" +
 				"    removals: 100 of 100 rows would leave a topic or be deleted; the limit is 0.5 % and 1 row"},
 	} {
-		if got := strings.Join(guardLines(test.summary, test.guards, false), "\n"); got != test.want {
+		if got := strings.Join(guardLines(test.summary, config.Sync{Guards: test.guards}), "\n"); got != test.want {
 			t.Errorf("%s:\n%s\nwant:\n%s", test.name, got, test.want)
 		}
 	}

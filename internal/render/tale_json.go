@@ -1,6 +1,7 @@
 package render
 
 import (
+	"encoding/json"
 	"time"
 
 	"owlatsync"
@@ -21,6 +22,7 @@ type taleJSON struct {
 	Failures  []troubleJSON   `json:"failures"`
 	Kept      []taleKept      `json:"kept,omitempty"` // values that stay as Owlat has them although the row says something else
 	Topics    []taleTopic     `json:"topics"`
+	Events    []taleEvent     `json:"events,omitempty"` // due, of unknown outcome, or waiting for a column
 	History   []taleLine      `json:"history"`
 	Webhooks  []taleHeard     `json:"webhooks,omitempty"`   // what Owlat's webhooks told, oldest first
 	Barred    words.Object    `json:"suppressed,omitempty"` // why no mail may go to the address
@@ -53,6 +55,15 @@ type taleKept struct {
 	Rule  owlatsync.Overwrite `json:"overwrite"`
 	Why   string              `json:"why"`
 	Since time.Time           `json:"since"`
+}
+
+type taleEvent struct {
+	Event  string            `json:"event"`
+	On     ledger.EventOn    `json:"on"`
+	Column string            `json:"column,omitempty"`
+	State  ledger.EventState `json:"state"`
+	Value  json.RawMessage   `json:"value,omitempty"` // what the column said
+	At     time.Time         `json:"at"`
 }
 
 type taleLine struct {
@@ -94,6 +105,11 @@ func newTaleJSON(t tale) taleJSON {
 	}
 	for _, k := range t.Kept() {
 		j.Kept = append(j.Kept, taleKept{k.Field, k.Owlat, k.Row, k.Rule, k.Why, k.Since})
+	}
+	if t.Entry != nil {
+		for _, m := range ledger.OfEvents(t.Entry.Events) {
+			j.Events = append(j.Events, taleEvent{m.Name, m.On, m.Column, m.State, json.RawMessage(m.Value), m.At})
+		}
 	}
 	for _, h := range t.History {
 		j.History = append(j.History, taleLine{h.At, h.Run, h.Event, h.Note})

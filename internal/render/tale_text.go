@@ -55,6 +55,8 @@ func (t tale) firstSeen() []string {
 func (t tale) contact() []string {
 	e := t.Entry
 	switch {
+	case t.Sync.Match:
+		return []string{"whoever has the address: this sync only sends events"}
 	case e == nil || e.ContactID == "" && e.Origin == ledger.OriginNone:
 		return []string{"none yet"}
 	case e.Origin == ledger.OriginDeleted:
@@ -164,11 +166,30 @@ func (t tale) events() []string {
 			lines = append(lines, fmt.Sprintf("%s: due if the update of %s took effect, which the next run looks up", m.Name, words.Clock(m.At)))
 		case ledger.EventSent:
 			lines = append(lines, fmt.Sprintf("%s: sent %s, the answer is not recorded", m.Name, words.Clock(m.At)))
+		case ledger.EventSeen:
+			lines = append(lines, fmt.Sprintf("%s: %s", m.Name, watched(m)))
 		default:
 			lines = append(lines, fmt.Sprintf("%s: due since %s", m.Name, words.Clock(m.At)))
 		}
 	}
 	return lines
+}
+
+// watched says what the column said of which an event depends, and what it waits for.
+func watched(m ledger.EventMark) string {
+	switch {
+	case m.Value == "":
+		return fmt.Sprintf("waits for what the column %q says next, because the ledger is older than what was done", m.Column)
+	case m.On == ledger.OnFact && m.Value == ledger.SaidNothing:
+		return "is still to be sent"
+	case m.On == ledger.OnFact:
+		return "nothing more follows from this fact"
+	case m.On == ledger.OnChanges:
+		return fmt.Sprintf("waits for a change of the column %q, which says %s since %s", m.Column, words.Printable(m.Value), words.Clock(m.At))
+	case m.Value == ledger.SaidYes:
+		return fmt.Sprintf("the column %q says yes since %s; a no arms it again", m.Column, words.Clock(m.At))
+	}
+	return fmt.Sprintf("waits for a yes of the column %q, which says no since %s", m.Column, words.Clock(m.At))
 }
 
 // story tells what happened, oldest first.

@@ -26,6 +26,7 @@ func fullEntry(key string) *ledger.Entry {
 		Events: []ledger.EventMark{
 			{Name: "user_created", On: ledger.OnCreated, State: ledger.EventSent, At: at(9)},
 			{Name: "user_met", On: ledger.OnAppears, State: ledger.EventDue},
+			{Name: "plan_changed", On: ledger.OnChanges, Column: "plan", State: ledger.EventSeen, Value: `"<b>\u0000 é"`, At: at(10)},
 		},
 		FieldMarks: []ledger.FieldMark{
 			{Field: "firstName", Theirs: true, Row: new("Zoë \x00😀"), Why: owlatsync.OverwriteIfOurs, At: at(14)},

@@ -27,7 +27,7 @@ func (r notice) notify(ctx context.Context) error {
 	for i := 0; i < len(r.e.Events); {
 		m := &r.e.Events[i]
 		switch m.State {
-		case ledger.EventUnknown:
+		case ledger.EventUnknown, ledger.EventSeen:
 			i++
 			continue
 		case ledger.EventSent:
@@ -43,14 +43,16 @@ func (r notice) notify(ctx context.Context) error {
 		if err := r.flushFirst(ctx); err != nil {
 			return err
 		}
+		unsent := slices.Clone(r.e.Events)
 		err := r.call(ctx, once(func(ctx context.Context) error {
 			if barred, err := never(r).barred(ctx); err != nil || barred != "" {
 				return cmp.Or(err, errBarred)
 			}
 			m.State, m.At = ledger.EventSent, r.now()
+			step.See(r.e.Events, *m)
 			err := r.flush(ctx)
 			if err != nil {
-				m.State = ledger.EventDue
+				copy(r.e.Events, unsent)
 			}
 			return err
 		}), func(ctx context.Context) error {
@@ -60,6 +62,7 @@ func (r notice) notify(ctx context.Context) error {
 		switch {
 		case errors.Is(err, errBarred):
 			r.event("event left out", m.Name)
+			step.See(r.e.Events, *m)
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case err == nil:
 			r.event("event sent", m.Name)
@@ -68,11 +71,15 @@ func (r notice) notify(ctx context.Context) error {
 			lost = r.lose(m, lost)
 			r.result.erred = true
 			i++
+		case remote.IsGone(err) && r.s.Matches:
+			r.event("event left out", m.Name)
+			r.unmatched = true
+			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case remote.IsGone(err):
-			m.State = ledger.EventDue
+			copy(r.e.Events, unsent)
 			return r.whoIsUnknown(ctx, err)
 		default:
-			m.State = ledger.EventDue
+			copy(r.e.Events, unsent)
 			return err
 		}
 	}
@@ -108,7 +115,7 @@ func (r notice) whoIsUnknown(ctx context.Context, notFound error) error {
 
 func (r notice) message(m ledger.EventMark) *step.Message {
 	for i := range r.s.Messages {
-		if r.s.Messages[i].Name == m.Name && r.s.Messages[i].On == m.On {
+		if of := &r.s.Messages[i]; of.Name == m.Name && of.On == m.On && of.Column == m.Column {
 			return &r.s.Messages[i]
 		}
 	}

@@ -43,6 +43,7 @@ type row struct {
 	optedOut    bool                     // Owlat has confirmed that the contact is opted out of everything
 	stranger    bool                     // no mail may go to the person, and Owlat has no contact of theirs
 	word        ledger.SuppressionReason // by whose word no mail may go to the person who is opted out
+	unmatched   bool                     // nobody in Owlat has the address of a row that only sends events
 	result      result
 }
 
@@ -94,8 +95,12 @@ func (a *run) withdraw(ctx context.Context, client *owlat.Client, planned *step.
 
 // send sends what the step needs: first withdrawals, then the contact, then consents and events.
 func (r *row) send(ctx context.Context) error {
-	if r.s.Missing {
+	switch {
+	case r.s.Missing:
 		return absence{r}.remove(ctx)
+	case r.s.Matches:
+		r.e.Events = slices.Clone(r.s.Events)
+		return notice{r}.notify(ctx)
 	}
 	done := r.s.WithdrawsEarly() // that part
 	if !done {
@@ -197,6 +202,9 @@ func (r *row) finish(ctx context.Context) error {
 		r.result = result{outcome: owlatsync.Failed, reason: lost.Reason, category: lost.Category, erred: true}
 	case r.s.Refused:
 		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
+	case r.unmatched:
+		settled(r.e, r.s.Row.Fingerprint)
+		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonUnmatched, category: ledger.CategoryUnmatched}
 	case r.stranger:
 		settled(r.e, step.Untold(r.s.Row.Fingerprint))
 		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonOf(r.s.Row), category: ledger.CategoryNeverMail}

@@ -83,6 +83,9 @@ func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
 	if s.Sets() && (s.Outcome == owlatsync.Updated || s.Outcome == owlatsync.Renamed) {
 		sum.Updates += by
 	}
+	if s.Fires() {
+		sum.Fires += by
+	}
 	if s.Begins {
 		sum.Creates += by
 	}

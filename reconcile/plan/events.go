@@ -13,11 +13,17 @@ import (
 
 // due returns the events of a row as they are once the row is in step: those of before, and those that the step's outcome makes
 // due. Again says that the row was met before with a contact that no longer exists, so that it does not appear anew.
-func due(rules []policy.EventRule, before []ledger.EventMark, s *step.Step, again bool, now time.Time) []ledger.EventMark {
+func due(rules []policy.EventRule, before []ledger.EventMark, r *step.Row, s *step.Step, again bool, now time.Time) []ledger.EventMark {
 	marks := slices.DeleteFunc(ledger.OfEvents(before), func(m ledger.EventMark) bool {
-		return m.State == ledger.EventAwaited || m.State == ledger.EventDue && ruleOf(rules, m) == nil
+		return m.State == ledger.EventAwaited || (m.State == ledger.EventDue || m.State == ledger.EventSeen) && ruleOf(rules, m) == nil
 	})
+	watching := 0
 	for _, rule := range rules {
+		if rule.On.Watches() {
+			marks = watch(rule, marks, r.Said(watching), now)
+			watching++
+			continue
+		}
 		same := func(m ledger.EventMark) bool {
 			return m.Name == rule.Name && m.On == rule.On && m.State != ledger.EventUnknown
 		}
@@ -31,8 +37,13 @@ func due(rules []policy.EventRule, before []ledger.EventMark, s *step.Step, agai
 	return marks
 }
 
-// undue returns the marks without those of events that are not sent yet.
+// undue returns the marks without those of events that are not sent yet. What made them due counts as acted on.
 func undue(marks []ledger.EventMark) []ledger.EventMark {
+	for _, m := range marks {
+		if m.State == ledger.EventDue {
+			step.See(marks, m)
+		}
+	}
 	return slices.DeleteFunc(marks, func(m ledger.EventMark) bool { return m.State == ledger.EventDue })
 }
 
@@ -50,7 +61,7 @@ func makesDue(s *step.Step, on ledger.EventOn) bool {
 
 func ruleOf(rules []policy.EventRule, m ledger.EventMark) *policy.EventRule {
 	for i := range rules {
-		if rules[i].Name == m.Name && rules[i].On == m.On {
+		if rules[i].Is(m) {
 			return &rules[i]
 		}
 	}
@@ -64,7 +75,7 @@ func messages(rules []policy.EventRule, marks []ledger.EventMark, r *step.Row) (
 		if m.State != ledger.EventDue || rule == nil {
 			continue
 		}
-		message := step.Message{Name: m.Name, On: m.On}
+		message := step.Message{Name: m.Name, On: m.On, Column: m.Column, Properties: turned(m, marks)}
 		put := func(name string, value json.RawMessage) {
 			if message.Properties == nil {
 				message.Properties = make(map[string]json.RawMessage, len(rule.Properties)+len(rule.Constants))

@@ -95,7 +95,7 @@ func TestDue(t *testing.T) {
 			t.Parallel()
 			given := slices.Clone(tt.before)
 			var got []string
-			for _, m := range due(tt.rules, tt.before, tt.step, tt.again, noon) {
+			for _, m := range due(tt.rules, tt.before, &step.Row{}, tt.step, tt.again, noon) {
 				word := fmt.Sprintf("%s %s", m.Name, m.State)
 				if !m.At.Equal(noon) {
 					word += " before"

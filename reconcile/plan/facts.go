@@ -162,6 +162,9 @@ func failureOf(e *ledger.Entry, r *step.Row) *ledger.Failure {
 func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 	e := k.entry
 	k.New, k.Again = e == nil, e != nil && (e.Origin == ledger.OriginDeleted || e.Origin == ledger.OriginGone)
+	if k.Entry = e; g.Policies.Match {
+		return
+	}
 	if e != nil && e.Origin == ledger.OriginGone && g.Policies.Recreates() {
 		e = forgone(e, g.now)
 	}

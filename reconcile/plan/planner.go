@@ -227,7 +227,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	case k.winner != nil:
 		return withdrawing{p}.end(r, k.entry, k.told, owlatsync.Duplicate, k.winner.Reason())
 	}
-	k.There = p.there
+	k.There, k.FirstRun = p.there, !p.Adopted
 	k.Absent = p.plan.Summary.Adoption.Mode == owlatsync.AdoptListing && !k.doubtful
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {

@@ -34,6 +34,7 @@ type Known struct {
 	Again     bool      // the row was met before, with a contact that no longer exists
 	SetBack   bool      // the ledger is older than what was done: the row may have been met before
 	New       bool      // the ledger has no entry for the row
+	FirstRun  bool      // the source was never compared with Owlat before
 	OldKey    string    // the key under which the ledger knows the row; empty: the same
 	Sibling   *Sibling  // another sync created the contact that the row is to have; nil: none did
 	Claims    bool      // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
@@ -56,6 +57,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	if e.Origin == ledger.OriginGone && p.Recreates() {
 		e = forgone(e, now)
 	}
+	e.Events = sighted(p.Events, e.Events, r, k.New && (!k.FirstRun || !p.Since.IsZero()) && !r.Old && !k.SetBack && !k.Forgotten, now)
 	s.Row, s.Entry, s.New, s.OldKey = r, e, k.New, k.OldKey
 	there := now
 	if !k.There.IsZero() {
@@ -73,6 +75,8 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	case e.Origin == ledger.OriginGone:
 		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone
 		return s
+	case p.Match:
+		return matching(p, s, k.Suppressed || never, now)
 	case never && e.ContactID == "":
 		return stranger(p, s, k.Absent, there)
 	case e.ContactID == "":
@@ -90,7 +94,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		}
 	}
 	old := k.SetBack || e.MetBefore()
-	s.Events = due(p.Events, e.Events, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
+	s.Events = due(p.Events, e.Events, r, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
 	suppressed := k.Suppressed || never
 	if suppressed {
 		s.Events = undue(s.Events)
@@ -182,7 +186,7 @@ func met(p *policy.Policies, s *step.Step, before []ledger.Membership, suppresse
 		Says: s.Row.Consents, Memberships: known, Origin: ledger.OriginAdopted, HasContact: true, Suppressed: suppressed,
 	}, there)
 	adopted := &step.Step{Outcome: owlatsync.Adopted}
-	events := due(p.Events, s.Entry.Events, adopted, again, now)
+	events := due(p.Events, s.Entry.Events, s.Row, adopted, again, now)
 	if suppressed {
 		events = undue(events)
 	}

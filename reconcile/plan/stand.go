@@ -32,7 +32,7 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 	known := &ledger.Entry{Key: r.Key, Email: r.Email, Identity: r.Email, Origin: ledger.OriginAdopted, FirstSeen: c.Now}
 	if e != nil {
 		known.FirstSeen, known.Failure = e.FirstSeen, e.Failure
-		known.Memberships = e.Memberships
+		known.Memberships, known.Events = e.Memberships, ledger.Seen(e.Events)
 	}
 	holders := slices.DeleteFunc(slices.Clone(c.Holders), func(h ledger.Holder) bool { return h.Entry.Origin == ledger.OriginGone })
 	elsewhere := len(holders) > 0 && holders[0].Sync != c.Sync && !holders[0].Entry.Doubt &&

@@ -14,6 +14,7 @@ type Guards struct {
 	Creates     Limit // rows whose contact is created, from the second run on; DefaultCreates if zero
 	TopicAdds   Limit // rows whose contact is put on a topic, from the second run on; DefaultTopicAdds if zero
 	OptOuts     Limit // rows whose contact is opted out of everything; DefaultOptOuts if zero
+	Events      Limit // rows that send an event because of what a column says; DefaultEvents if zero
 	EmptySource bool  // lets a source without rows pass although the ledger has some
 	FirstRun    bool  // lets a first run pass unasked
 }
@@ -32,6 +33,7 @@ var (
 	DefaultCreates   = Limit{Share: 0.50, Rows: 20}
 	DefaultTopicAdds = Limit{Share: 0.50, Rows: 20}
 	DefaultOptOuts   = Limit{Share: 0.10, Rows: 20}
+	DefaultEvents    = Limit{Share: 0.10, Rows: 50}
 )
 
 // NoLimit lifts a guard.
@@ -82,7 +84,7 @@ func (g Guards) Validate() error {
 	for _, of := range []struct {
 		name string
 		Limit
-	}{{"removals", g.Removals}, {"updates", g.Updates}, {"creates", g.Creates}, {"topic_adds", g.TopicAdds}, {"opt_outs", g.OptOuts}} {
+	}{{"removals", g.Removals}, {"updates", g.Updates}, {"creates", g.Creates}, {"topic_adds", g.TopicAdds}, {"opt_outs", g.OptOuts}, {"events", g.Events}} {
 		if !(of.Share >= 0 && of.Share <= 1) || of.Rows < 0 { // false for NaN too
 			return fmt.Errorf("the guard %s: the share is between 0 and 1 and the number of rows not negative", of.name)
 		}
@@ -118,6 +120,10 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 	if limit := g.TopicAdds.Or(DefaultTopicAdds).beyond(s.TopicAdds, s.KnownAdds, s.Entries); !s.FirstRun && limit != "" {
 		hit(owlatsync.GuardTopicAdds, "%s would be put on a topic, %d of them known, and the ledger knows %s; %s: is the topic or its column new?",
 			owlatsync.Counted(s.TopicAdds, "row"), s.KnownAdds, owlatsync.Counted(s.Entries, "row"), limit)
+	}
+	if limit := g.Events.Or(DefaultEvents).beyond(s.Fires, min(s.Fires, s.Entries), s.Entries); limit != "" {
+		hit(owlatsync.GuardEvents, "%s would send an event because of what a column says, and the ledger knows %s; %s: does its column say what it is to say?",
+			owlatsync.Counted(s.Fires, "row"), owlatsync.Counted(s.Entries, "row"), limit)
 	}
 	created, added, removed := s.Outcomes[owlatsync.Created], s.Memberships.Added, s.Memberships.Removed
 	never := s.Memberships.OptedOut + s.Sought

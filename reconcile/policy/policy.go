@@ -4,9 +4,11 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -82,6 +84,10 @@ type Policies struct {
 	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
 	Guards         Guards
 	Events         []EventRule
+	// Match says that rows only send events to whoever in Owlat has their address: no contact is created or changed.
+	Match bool
+	// Since is from when on facts count, also in the first run (OnFact); zero: those count that come after the first run.
+	Since time.Time
 }
 
 // Validate returns an error that names the sync and says what is wrong with its policies.
@@ -111,6 +117,9 @@ func (p *Policies) Validate() error {
 			return fmt.Errorf("sync %q: %w", p.Sync, err)
 		}
 	}
+	if err := p.validateMatch(); err != nil {
+		return fmt.Errorf("sync %q, which may only send events: %w", p.Sync, err)
+	}
 	seen := make(map[string]bool, len(p.Topics))
 	for _, t := range p.Topics {
 		switch {
@@ -122,6 +131,24 @@ func (p *Policies) Validate() error {
 			return fmt.Errorf("sync %q, topic %s: existing is %q, neither %q nor %q", p.Sync, t.ID, t.Existing, ExistingSkip, ExistingAdd)
 		}
 		seen[t.ID] = true
+	}
+	return nil
+}
+
+// validateMatch returns an error that says what a sync has that only sends events and cannot have it.
+func (p *Policies) validateMatch() error {
+	switch {
+	case !p.Since.IsZero() && slices.ContainsFunc(p.Events, func(r EventRule) bool { return r.On != ledger.OnFact }):
+		return fmt.Errorf("a time from when on facts count is for events on %q alone", ledger.OnFact)
+	case !p.Match && slices.ContainsFunc(p.Events, func(r EventRule) bool { return r.On == ledger.OnFact }):
+		return fmt.Errorf("an event on %q needs a sync that does nothing else", ledger.OnFact)
+	case !p.Match:
+	case len(p.Topics) > 0 || p.Suppressed:
+		return errors.New("it has topics, or says to whom no mail may go, and changes no contact")
+	case !p.KeepsMissing() || p.Recreates():
+		return errors.New("nothing follows from rows or contacts that are gone")
+	case len(p.Events) == 0 || slices.ContainsFunc(p.Events, func(r EventRule) bool { return !r.On.Watches() }):
+		return fmt.Errorf("its events are on %q, %q and %q, because it creates and updates nothing", ledger.OnWhen, ledger.OnChanges, ledger.OnFact)
 	}
 	return nil
 }

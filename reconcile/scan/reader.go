@@ -21,6 +21,7 @@ type Reader struct {
 	keyIsAddress bool
 	clearNulls   bool
 	events       bool
+	watched      watched
 	seed         uint64 // hash of the settings that change what a row asks for
 	buf          []byte
 	out          step.Row
@@ -46,6 +47,7 @@ func NewReader(p *policy.Policies) *Reader {
 			h.WriteString("\x00")
 		}
 	}
+	r.watched = watchedBy(p, h)
 	r.seed = h.Sum64()
 	return r
 }
@@ -70,7 +72,7 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	d = &r.out
 	// One field at a time: making a new row and copying it takes several times as long.
 	d.Key, d.Position, d.Email, d.Consents = key, row.Position, email, row.Consents
-	d.Properties, d.Twin, d.Never = nil, false, row.Suppressed
+	d.Properties, d.Says, d.Old, d.Twin, d.Never = nil, nil, false, false, row.Suppressed
 	if d.Key == "" {
 		return nil, "", "the row has no key"
 	}
@@ -81,6 +83,9 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	}
 	if r.events {
 		if d.Properties, err = properties(row); err != nil {
+			return nil, d.Key, err.Error()
+		}
+		if d.Says, d.Old, err = r.watched.says(row, d.Properties); err != nil {
 			return nil, d.Key, err.Error()
 		}
 	}
@@ -115,6 +120,9 @@ func (r *Reader) fingerprint(d *step.Row) ledger.Fingerprint {
 	b = appendConsents(b, d.Consents)
 	if d.Never {
 		b = append(b, never)
+	}
+	for i := range d.Says {
+		b = appendText(b, &d.Says[i])
 	}
 	r.buf = b
 	sum := xxh3.Hash128(b)

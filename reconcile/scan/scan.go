@@ -211,13 +211,16 @@ func (s *Scan) sight(d *step.Row) error {
 		s.placed(at, d.Position)
 		s.InStep(d)
 		return nil
+	case !known && d.Old:
+		s.InStep(d)
+		return nil
 	case s.Later:
 		s.Tell.Meets(keyHash)
 	}
 	addressHash := ledger.MemoryHash(d.Email)
 	if _, taken := s.addresses[addressHash]; taken {
 		s.shared[addressHash] = struct{}{}
-	} else if s.addresses[addressHash] = struct{}{}; !known || s.ix.blank(at) {
+	} else if s.addresses[addressHash] = struct{}{}; (!known || s.ix.blank(at)) && !s.Policies.Match {
 		s.Unknown++
 	}
 	s.placed(s.ix.await(at, keyHash, addressHash), d.Position)

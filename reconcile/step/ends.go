@@ -31,7 +31,7 @@ func (s *Step) Ends() (least, most owlatsync.Ends) {
 	if s.Met != nil {
 		met.Added = added(s.Met.Changes)
 		for _, m := range s.Met.Events {
-			if m.State != ledger.EventUnknown {
+			if m.Pends() {
 				met.Requests++
 			}
 			if m.State == ledger.EventDue {

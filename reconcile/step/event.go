@@ -9,6 +9,9 @@ import (
 // ReasonGone is the reason of a row that is skipped because its contact was deleted in Owlat.
 const ReasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"
 
+// ReasonUnmatched is the reason of a row that is skipped because its events have nobody to go to.
+const ReasonUnmatched = "Owlat has no contact with the row's address, and the sync creates none: its events are left out"
+
 // Awaited returns the events to record before an update is sent: those that are due already, and as awaited those that the update
 // makes due. A later run could not tell that the update was the cause.
 func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {
@@ -20,6 +23,15 @@ func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {
 		}
 	}
 	return marks
+}
+
+// See notes among the marks of a row that what made an event due was acted on.
+func See(marks []ledger.EventMark, m ledger.EventMark) {
+	for i := range marks {
+		if seen := &marks[i]; seen.State == ledger.EventSeen && seen.Of(m) {
+			seen.Value, seen.At = m.Value, m.At
+		}
+	}
 }
 
 // SettleAwaited makes awaited events due if the update took effect, and drops them otherwise.

@@ -48,6 +48,7 @@ type Step struct {
 	Seeks    bool               `json:"seeks,omitempty"`     // of Never: a contact with the row's address is looked for
 	New      bool               `json:"new,omitempty"`       // the ledger has no entry for the row
 	OldKey   string             `json:"old_key,omitempty"`   // the key under which the ledger knows the row; empty: the same
+	Matches  bool               `json:"matches,omitempty"`   // the row has no contact of its own: its events go to whoever has its address
 	Only     bool               `json:"only,omitempty"`      // the row is not applied: only the consents that it withdraws are
 	Category ledger.Category    `json:"category,omitempty"`  // why the row is not applied, if Only
 	Missing  bool               `json:"missing,omitempty"`   // the row has left the source
@@ -81,6 +82,7 @@ type Met struct {
 type Message struct {
 	Name       string                     `json:"name"`
 	On         ledger.EventOn             `json:"on"`
+	Column     string                     `json:"column,omitempty"`
 	Properties map[string]json.RawMessage `json:"properties,omitempty"`
 }
 
@@ -222,7 +224,7 @@ func (s *Step) Links() int {
 // Pending counts the events that are to be sent or reported.
 func (s *Step) Pending() (n int) {
 	for _, m := range s.Events {
-		if m.State != ledger.EventUnknown {
+		if m.Pends() {
 			n++
 		}
 	}
@@ -237,6 +239,11 @@ func (s *Step) Due() (names []string) {
 		}
 	}
 	return names
+}
+
+// Fires reports whether the step sends an event because of what a column says.
+func (s *Step) Fires() bool {
+	return slices.ContainsFunc(s.Events, func(m ledger.EventMark) bool { return m.State == ledger.EventDue && m.On.Watches() })
 }
 
 // Decision returns what the step says about its row.

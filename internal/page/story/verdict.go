@@ -97,6 +97,8 @@ func barrier(t *explain.Tale) (v Verdict, stopped bool) {
 		return Verdict{Off, "The row left the source, and the sync deleted its contact.", e.ChangedAt, "If the person should get mail, the source must have the row."}, true
 	case e.Departed != "":
 		return Verdict{Off, "The row is not in the source any more.", e.ChangedAt, "If the person should get mail, the source must have the row."}, true
+	case t.Sync.Match:
+		return Verdict{Tone: Off, Says: "The sync only sends events, to whoever has the address of the row. It puts nobody on a topic."}, true
 	case e.ContactID == "":
 		return Verdict{Tone: Waiting, Says: "The row has no contact in Owlat yet.", Do: "The next run sees to it."}, true
 	}

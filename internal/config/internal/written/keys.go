@@ -82,6 +82,8 @@ type Sync struct {
 	Source         Source        `json:"source" jsonschema_description:"Where the rows come from. It is only ever read."`
 	Key            shape.Columns `json:"key,omitempty" jsonschema_description:"Column, or list of columns, that names a row for good, usually the primary key: it lets a changed address be the same contact. Without it the address is the key."`
 	Fields         Fields        `json:"fields" jsonschema_description:"Which column holds which field."`
+	Contacts       string        `json:"contacts,omitempty" jsonschema:"enum=create,enum=match,default=create" jsonschema_description:"create: rows are kept in Owlat as contacts. match: rows only send events, to whoever in Owlat has their address; no contact is created or changed."`
+	Facts          Facts         `json:"facts,omitempty" jsonschema_description:"Rows are things that happened, such as orders: each sends the events of the sync once, to whoever in Owlat has its address. No contact is created or changed."`
 	Topics         []Topic       `json:"topics,omitempty" jsonschema_description:"Topics to put the contacts on."`
 	Suppressed     Never         `json:"suppressed,omitempty" jsonschema_description:"Column that says to whom no mail may ever go: a yes opts the person out of everything in Owlat, before anything else of the run and for good, whatever else the row says. Nothing takes that back but the person. A section with column, yes and no lists other values than the usual ones. It needs the unsubscribe secret; without it the contact only leaves the topics of this sync."`
 	Nulls          string        `json:"nulls,omitempty" jsonschema:"enum=keep,enum=clear,default=keep" jsonschema_description:"What NULL as a name does to the name in Owlat: keep leaves it, clear empties it."`
@@ -144,6 +146,12 @@ type Duplicates struct {
 	Consent string `json:"consent,omitempty" jsonschema:"enum=winner,enum=any,default=winner" jsonschema_description:"Whose when columns count: winner, those of the row that wins, or any: a yes of any of the rows."`
 }
 
+// Facts is the section facts of a sync.
+type Facts struct {
+	At    string `json:"at" jsonschema_description:"Column that says when it happened: a time, a date, or the seconds since 1970."`
+	Since string `json:"since,omitempty" jsonschema_description:"From when on facts count, also in the first run, such as 2026-11-01 or 2026-11-01T08:00:00Z. Without it those count that come after the first run."`
+}
+
 // Topic is an item of topics.
 type Topic struct {
 	ID       string      `json:"id,omitempty" jsonschema:"minLength=10" jsonschema_description:"The topic's id, from its page in Owlat."`
@@ -168,6 +176,7 @@ type Guards struct {
 	Creates     Limit  `json:"creates,omitempty" jsonschema_description:"Holds a run, after the first one, that would create more contacts than \"rows\", if they are also more than \"share\" of the rows that the ledger knows, as after a query lost its WHERE. allow: never."`
 	TopicAdds   Limit  `json:"topic_adds,omitempty" jsonschema_description:"Holds a run, after the first one, in which more rows than \"rows\" would be put on a topic, if they are also more than \"share\" of the rows that the ledger knows, as after a topic was added with existing: add. allow: never."`
 	OptOuts     Limit  `json:"opt_outs,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would be opted out of everything for good, if they are also more than \"share\" of the rows that the ledger knows, as after suppressed names a wrong column. allow: never."`
+	Events      Limit  `json:"events,omitempty" jsonschema_description:"Holds a run in which more rows than \"rows\" would send an event because of what a column says, if they are also more than \"share\" of the rows that the ledger knows, as after a column got another meaning. allow: never."`
 	EmptySource string `json:"empty_source,omitempty" jsonschema:"enum=hold,enum=allow,default=hold" jsonschema_description:"Whether to hold a run whose source has no rows although the ledger knows some."`
 	FirstRun    string `json:"first_run,omitempty" jsonschema:"enum=ask,enum=allow,default=ask" jsonschema_description:"Whether the first run, which fires automations for every new contact, asks before it writes (or needs --yes)."`
 }
@@ -181,7 +190,12 @@ type Limits struct {
 // Event is an item of events.
 type Event struct {
 	Name       string              `json:"name" jsonschema:"pattern=^[a-zA-Z][a-zA-Z0-9_-]*$,maxLength=100" jsonschema_description:"The event's name, as automations in Owlat know it."`
-	On         string              `json:"on" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
+	On         string              `json:"on,omitempty" jsonschema:"enum=created,enum=updated,enum=appears" jsonschema_description:"When it is sent: created when the contact was created, updated when its address or a name was changed, appears when the sync met the row for the first time."`
+	When       string              `json:"when,omitempty" jsonschema_description:"In place of on: a column that holds yes or no. The event is sent when it goes from no to yes, once until it says no again. A row that comes after the first run has said no before."`
+	Changes    string              `json:"changes,omitempty" jsonschema_description:"In place of on: a column. The event is sent when its value changes, with the properties old and new. A new row has changed nothing."`
+	From       shape.Words         `json:"from,omitempty" jsonschema_description:"Only with changes: the value, or a list of values, that the column must have had before."`
+	To         shape.Words         `json:"to,omitempty" jsonschema_description:"Only with changes: the value, or a list of values, that the column must have now."`
+	Existing   string              `json:"existing,omitempty" jsonschema:"enum=skip,enum=fire,default=skip" jsonschema_description:"Only with when and changes: what rows say already when the first run, or the first one with this event, meets them. skip sends nothing for it, fire sends the event for each yes, or with changes for each value that to lets pass."`
 	Properties map[string]Property `json:"properties,omitempty" jsonschema_description:"Properties of the event and the columns they come from, or a value for all, as {value: 3}. Their values alone make no row a changed one."`
 }
 
