@@ -29,6 +29,7 @@ type work struct {
 	policies *policy.Policies
 	client   *owlat.Client // counts its requests in counter
 	counter  *remote.Counter
+	refused  *remote.RefusedKeys
 	links    *remote.Links // reads memberships with client
 	tell     *progress.Teller
 	reader   ledger.Reader
@@ -50,10 +51,10 @@ type work struct {
 
 // begin returns the work of a run or a plan, whose requests client sends.
 func (e *Engine) begin(s *Sync, reader ledger.Reader, client *owlat.Client) (*work, error) {
-	w := &work{engine: e, sync: s, policies: s.Policies(), counter: new(remote.Counter), reader: reader}
+	w := &work{engine: e, sync: s, policies: s.Policies(), counter: new(remote.Counter), refused: new(remote.RefusedKeys), reader: reader}
 	var err error
 	look := func(context.Context, owlat.Attempt) error { return held(w)() }
-	if w.client, err = client.With(owlat.WithObserver(w.counter.Observe), owlat.WithBeforeSend(look)); err != nil {
+	if w.client, err = client.With(owlat.WithObserver(w.counter.Observe), owlat.WithKeyRefused(w.refused.Note), owlat.WithBeforeSend(look)); err != nil {
 		return nil, fmt.Errorf("count the requests of the run: %w", err)
 	}
 	w.policies.OptsOut = w.client.Preferences.Configured()
@@ -152,6 +153,9 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	r.Report.UnsureRead = w.read && w.links.Able() && !w.soFar.Unread()
 	if ended := w.links.Refused(); ended != nil {
 		r.Report.LinksEnded = ended.Error()
+	}
+	if r.Report.Requests.Total > 0 {
+		r.Report.KeysRefused = w.refused.Places(w.client)
 	}
 	r.Finished = w.engine.ledger.Now()
 	r.Heartbeat = r.Finished

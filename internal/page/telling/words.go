@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"owlatsync"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 )
 
@@ -50,6 +51,9 @@ func Facts(r *ledger.Run) (all []Fact) {
 	}
 	if r.Report.LinksEnded != "" {
 		add("Unsubscribe secret", "could not be used to the end, and the run went on as without it: "+Straight(r.Report.LinksEnded))
+	}
+	if refused := r.Report.KeysRefused; len(refused) > 0 {
+		add("API keys", "Owlat refused "+words.Places("key", refused)+" of api_keys, at all or for what needs a scope, and the others did the work, more slowly")
 	}
 	m := r.Report.Memberships
 	add("Put on topics", Number(m.Added))
