@@ -52,7 +52,7 @@ func TestABrokenFileIsLeftAlone(t *testing.T) {
 	if _, err := Open(&owlattest.Server{}, path, 1); err == nil || !strings.Contains(problem.HintOf(err), "move it away") {
 		t.Errorf("it says %v", err)
 	}
-	if text, err := os.ReadFile(path, 1); err != nil || string(text) != "{" {
+	if text, err := os.ReadFile(path); err != nil || string(text) != "{" {
 		t.Errorf("the file holds %q, %v", text, err)
 	}
 }

@@ -38,12 +38,8 @@ func TestEnterEachTakesFromEachBucket(t *testing.T) {
 					})
 				}
 				time.Sleep(1500 * time.Millisecond)
-				began := time.Now()
 				if err := q.EnterEach(ctx); err != nil {
 					t.Fatal(err)
-				}
-				if took := time.Since(began); others > 0 && (took < 500*time.Millisecond || took > 1500*time.Millisecond) {
-					t.Errorf("%d keys, %d others: it took %v", keys, others, took)
 				}
 				all.Wait()
 				for i, n := range taken {
