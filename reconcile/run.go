@@ -42,6 +42,8 @@ type work struct {
 	asking   *ask.Asker
 	seat     seat
 	run      ledger.Run
+	exports  time.Time   // the beginning of the export for which a plan is made; zero: of none
+	makes    bool        // contacts of rows that were exported for import are created where there are none
 	soFar    apply.SoFar // what the stretches of the run have in common
 
 	read      bool              // no add of earlier runs is unsure and unread
@@ -93,6 +95,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		return nil, err
 	}
 	defer w.seat.leave()
+	w.makes = o.CreateMissing
 	w.claim = ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()}
 	if w.lock, err = e.acquire(ctx, w.claim); err != nil {
 		return nil, err
@@ -316,7 +319,7 @@ func (w *work) leave(p *plan.Plan, err error) error {
 	return err
 }
 
-// keepRefused records the failures of renames that have no step in the plan. Everything else of their entries stays.
+// keepRefused records the failures of renames that have no step in the plan, and of rows that were not imported. Everything else of their entries stays.
 func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 	ctx = context.WithoutCancel(ctx)
 	return inBatches(p.Refused(), func(batch []*step.Step) error {
@@ -338,7 +341,7 @@ func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 			}
 		}
 		if err := w.lock.Record(ctx, records...); err != nil {
-			return fmt.Errorf("record the rows that exchange addresses: %w", err)
+			return fmt.Errorf("record the rows that exchange addresses or were not imported: %w", err)
 		}
 		return nil
 	})

@@ -155,6 +155,9 @@ func Status(to To, deployment string, st standing.Sync, typed words.Typed) error
 	if last := s.Runs[0]; last.Report != nil && last.Report.LinksEnded != "" {
 		to.printf("  the latest: %s\n", typed.Complete(withoutLinks(last.Report.LinksEnded)))
 	}
+	if last := s.Runs[0]; last.Report != nil && last.Report.NotImported > 0 {
+		to.printf("  the latest: %s\n", typed.Complete(notImported(last.Report.NotImported)))
+	}
 	if last := s.Runs[0]; last.Report != nil && len(last.Report.KeysRefused) > 0 {
 		to.printf("  the latest: %s\n", typed.Complete(refusedKeys(last.Report.KeysRefused)))
 	}

@@ -78,7 +78,9 @@ type Policies struct {
 	OnMissing      MissingPolicy      // empty means MissingKeep
 	OnRemoteDelete RemoteDeletePolicy // empty means RemoteDeleteKeep
 	Guards         Guards
-	Events         []EventRule
+	// Properties says that the properties of rows are read although no event may need them.
+	Properties bool
+	Events     []EventRule
 }
 
 // Validate returns an error that names the sync and says what is wrong with its policies.

@@ -9,6 +9,10 @@ import (
 // ReasonGone is the reason of a row that is skipped because its contact was deleted in Owlat.
 const ReasonGone = "the contact was deleted in Owlat and is left alone: it may have been an erasure request"
 
+// ReasonNotImported is the reason of a row that fails because it was exported for Owlat's importer and has no contact.
+const ReasonNotImported = "the row was exported for Owlat's importer, and Owlat has no contact with its address: it was not imported yet, the import left it out, or the " +
+	"contact was deleted since"
+
 // Awaited returns the events to record before an update is sent: those that are due already, and as awaited those that the update
 // makes due. A later run could not tell that the update was the cause.
 func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {
