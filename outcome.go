@@ -49,6 +49,10 @@ type Report struct {
 	UnsureRead bool `json:"unsure_read,omitempty"`
 	// LinksEnded says why the run went on as without the unsubscribe secret: the deployment refused it, or did not answer; empty: it did not.
 	LinksEnded string `json:"links_ended,omitempty"`
+	// NotImported counts rows that were exported for Owlat's importer, and for which Owlat has no contact.
+	NotImported int `json:"not_imported,omitempty"`
+	// KeysRefused are the places, from 1 on, of those of several API keys that Owlat refused, at all or for what needs a scope, so that others did their work.
+	KeysRefused []int `json:"keys_refused,omitempty"`
 }
 
 // NamedTopic is a topic that the configuration knows by its name, with the id that the name stood for.

@@ -25,6 +25,9 @@ const (
 	OriginDeleted Origin = "deleted" // this sync deleted the contact, because its row left the source
 	// OriginDeleting is OriginCreated after a delete was sent whose outcome is not known.
 	OriginDeleting Origin = "deleting"
+	// OriginExported says that the row was written to a file for Owlat's importer at FirstSeen, with the address that is the Identity, and that no
+	// run has met its contact since: only then the entry tells more than that.
+	OriginExported Origin = "exported"
 )
 
 // Entry is what Owlat is known to hold for one row of one sync. An answer of Owlat has confirmed everything in it but Intent and
@@ -144,6 +147,7 @@ const (
 	MemberLeft     MembershipState = "left"      // removed, or left to another row, because the row left the source; a row that comes back is no consent
 	MemberLeaving  MembershipState = "leaving"   // the removal was sent; its outcome is not known
 	MemberUnsure   MembershipState = "unsure"    // the outcome of an add stayed unknown; the add is not repeated
+	MemberImported MembershipState = "imported"  // Owlat's importer was to add the contact; it is not known whether it did
 )
 
 // EventOn is what makes an event due.

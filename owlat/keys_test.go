@@ -232,6 +232,30 @@ func TestOneContactStaysInOrder(t *testing.T) {
 	})
 }
 
+// TestWaitEachWaitsForEveryKey at once, not for one after the other.
+func TestWaitEachWaitsForEveryKey(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := owlat.NewLimiter(2, 1).ForKeys(3)
+		l.Drain()
+		for n := 1; n <= 2; n++ {
+			began := time.Now()
+			if err := l.WaitEach(t.Context()); err != nil || time.Since(began) != 500*ms {
+				t.Errorf("wait %d took %v, %v", n, time.Since(began), err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.WaitEach(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("a context that is over: %v", err)
+		}
+		var none *owlat.Limiter = new(owlat.Limiter)
+		if err := none.WaitEach(t.Context()); err == nil {
+			t.Error("a limiter that was not made waits")
+		}
+	})
+}
+
 // TestKeysThatMakeNoClient refuses what is no set of keys. No error holds one.
 func TestKeysThatMakeNoClient(t *testing.T) {
 	t.Parallel()

@@ -78,6 +78,14 @@ func (l *Limiter) Wait(ctx context.Context) error {
 	return err
 }
 
+// WaitEach waits as Wait does, once for each key: n requests that a client with n keys sends then are within the budget of whichever key they go with.
+func (l *Limiter) WaitEach(ctx context.Context) error {
+	if ctx == nil || !l.queue.Made() {
+		return l.Wait(ctx)
+	}
+	return l.queue.EnterEach(ctx)
+}
+
 // Silence returns for how long answers have been awaited without any coming, 0 if none is awaited or the last request was answered. While
 // nothing is in flight it stands still.
 func (l *Limiter) Silence() time.Duration { return l.queue.Silence() }

@@ -109,6 +109,9 @@ type RunOptions struct {
 	// Part says which rows are applied. The others are skipped, and nothing is removed. Approve ignores it: it takes the part of
 	// the held run.
 	Part owlatsync.Part
+	// CreateMissing creates the contacts of rows that were exported for Owlat's importer (Export) and that Owlat does not have, as those of new rows.
+	// Without it such rows fail: an import may be yet to come, and whoever was deleted since the import must not come back by itself.
+	CreateMissing bool
 	// Review holds the run if its plan has anything to send, as a guard does: then somebody looks at the plan, and approves it or not.
 	Review bool
 	// Run is the number of a queued run of the sync, which begins under that number; 0: the run gets the next one. If the run cannot

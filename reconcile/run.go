@@ -29,6 +29,7 @@ type work struct {
 	policies *policy.Policies
 	client   *owlat.Client // counts its requests in counter
 	counter  *remote.Counter
+	refused  *remote.RefusedKeys
 	links    *remote.Links // reads memberships with client
 	tell     *progress.Teller
 	reader   ledger.Reader
@@ -41,6 +42,8 @@ type work struct {
 	asking   *ask.Asker
 	seat     seat
 	run      ledger.Run
+	exports  time.Time   // the beginning of the export for which a plan is made; zero: of none
+	makes    bool        // contacts of rows that were exported for import are created where there are none
 	soFar    apply.SoFar // what the stretches of the run have in common
 
 	read      bool              // no add of earlier runs is unsure and unread
@@ -51,10 +54,10 @@ type work struct {
 
 // begin returns the work of a run or a plan, whose requests client sends.
 func (e *Engine) begin(s *Sync, reader ledger.Reader, client *owlat.Client) (*work, error) {
-	w := &work{engine: e, sync: s, policies: s.Policies(), counter: new(remote.Counter), reader: reader}
+	w := &work{engine: e, sync: s, policies: s.Policies(), counter: new(remote.Counter), refused: new(remote.RefusedKeys), reader: reader}
 	var err error
 	look := func(context.Context, owlat.Attempt) error { return held(w)() }
-	if w.client, err = client.With(owlat.WithObserver(w.counter.Observe), owlat.WithBeforeSend(look)); err != nil {
+	if w.client, err = client.With(owlat.WithObserver(w.counter.Observe), owlat.WithKeyRefused(w.refused.Note), owlat.WithBeforeSend(look)); err != nil {
 		return nil, fmt.Errorf("count the requests of the run: %w", err)
 	}
 	w.policies.OptsOut = w.client.Preferences.Configured()
@@ -93,6 +96,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		return nil, err
 	}
 	defer w.seat.leave()
+	w.makes = o.CreateMissing
 	w.claim = ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()}
 	if w.lock, err = e.acquire(ctx, w.claim); err != nil {
 		return nil, err
@@ -153,6 +157,9 @@ func (w *work) whole(ctx context.Context, o RunOptions, approved *ledger.Run) (*
 	r.Report.UnsureRead = w.read && w.links.Able() && !w.soFar.Unread()
 	if ended := w.links.Refused(); ended != nil {
 		r.Report.LinksEnded = ended.Error()
+	}
+	if r.Report.Requests.Total > 0 {
+		r.Report.KeysRefused = w.refused.Places(w.client)
 	}
 	r.Finished = w.engine.ledger.Now()
 	r.Heartbeat = r.Finished
@@ -313,7 +320,7 @@ func (w *work) leave(p *plan.Plan, err error) error {
 	return err
 }
 
-// keepRefused records the failures of renames that have no step in the plan. Everything else of their entries stays.
+// keepRefused records the failures of renames that have no step in the plan, and of rows that were not imported. Everything else of their entries stays.
 func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 	ctx = context.WithoutCancel(ctx)
 	return inBatches(p.Refused(), func(batch []*step.Step) error {
@@ -335,7 +342,7 @@ func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
 			}
 		}
 		if err := w.lock.Record(ctx, records...); err != nil {
-			return fmt.Errorf("record the rows that exchange addresses: %w", err)
+			return fmt.Errorf("record the rows that exchange addresses or were not imported: %w", err)
 		}
 		return nil
 	})

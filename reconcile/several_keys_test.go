@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -119,6 +120,41 @@ func TestSeveralKeysKeepOneContactInOrder(t *testing.T) {
 			if c.FirstName != "B" || len(c.Topics) != 1 {
 				t.Errorf("a contact has the name %q and %d topics", c.FirstName, len(c.Topics))
 			}
+		}
+	})
+}
+
+// TestTheReportNamesRefusedKeys by their places, also one that was refused before and still is; a run that sends nothing meets none.
+func TestTheReportNamesRefusedKeys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.options = []owlat.Option{owlat.WithMoreKeys(w.server.AddKey("contacts:read"), w.server.AddKey(), "lm_live_"+strings.Repeat("0", 32))}
+		refused := func(n int) []int {
+			t.Helper()
+			var list []owlatsync.Row
+			for i := range n {
+				list = append(list, user(fmt.Sprint(i), fmt.Sprintf("user%d@example.com", i), "A", true))
+			}
+			report := w.run(list...)
+			if w.server.Len() != n {
+				t.Errorf("%d of %d people are there", w.server.Len(), n)
+			}
+			runs, err := w.ledger.Runs(t.Context(), "", 1)
+			if err != nil || !slices.Equal(runs[0].Report.KeysRefused, report.KeysRefused) {
+				t.Errorf("the ledger has %+v, %v", runs, err)
+			}
+			return report.KeysRefused
+		}
+		if got := refused(20); !slices.Equal(got, []int{2, 4}) {
+			t.Errorf("keys %v were refused, want 2 and 4", got)
+		}
+		if got := refused(20); len(got) > 0 {
+			t.Errorf("a run that sends nothing has keys %v refused", got)
+		}
+		w.options = w.options[:0]
+		if got := refused(40); len(got) > 0 {
+			t.Errorf("with one key, keys %v were refused", got)
 		}
 	})
 }

@@ -179,22 +179,23 @@ func (w *world) note(v progress.Value) {
 
 // runOptions are the options of a run or, with a number to approve, of an approval.
 type runOptions struct {
-	Approve int64
-	Only    []string
-	Limit   int
-	Full    bool
-	Review  bool
-	Keys    []string
-	Turn    reconcile.Turn
-	Stop    <-chan struct{}
-	Confirm func(owlatsync.Summary) (bool, error)
-	MayMove func(reconcile.Move) bool
+	Approve       int64
+	Only          []string
+	Limit         int
+	Full          bool
+	CreateMissing bool
+	Review        bool
+	Keys          []string
+	Turn          reconcile.Turn
+	Stop          <-chan struct{}
+	Confirm       func(owlatsync.Summary) (bool, error)
+	MayMove       func(reconcile.Move) bool
 }
 
 // start runs the sync or approves a run of it.
 func (o runOptions) start(ctx context.Context, e *reconcile.Engine, s reconcile.Sync, each func(progress.Value)) (*owlatsync.Report, error) {
 	options := reconcile.RunOptions{
-		Stop: o.Stop, Confirm: o.Confirm, MayMove: o.MayMove, Full: o.Full, Review: o.Review, Keys: o.Keys, Turn: o.Turn, Part: owlatsync.Part{Only: o.Only, Limit: o.Limit},
+		Stop: o.Stop, Confirm: o.Confirm, MayMove: o.MayMove, Full: o.Full, CreateMissing: o.CreateMissing, Review: o.Review, Keys: o.Keys, Turn: o.Turn, Part: owlatsync.Part{Only: o.Only, Limit: o.Limit},
 		Observers: []progress.Observer{{Each: each, Complete: true}},
 	}
 	if o.Approve != 0 {

@@ -99,6 +99,7 @@ func badFlags() []badInput {
 		typed("a sandbox for everybody", "sandbox", "--listen", "0.0.0.0:0"),
 		typed("a sandbox at no address", "sandbox", "--listen", "4010"),
 		typed("a sandbox without requests", "sandbox", "--rate", "0"),
+		typed("a sandbox without keys", "sandbox", "--keys", "0"),
 		typed("a sandbox without a burst", "sandbox", "--burst", "0"),
 		typed("an argument for schema", "schema", "users"),
 		typed("an argument for version", "version", "1"),

@@ -55,6 +55,7 @@ func TestDocumentedCommandsWork(t *testing.T) {
 		"consent":         {installed, 1},
 		"guards":          {installed + "exec owlat-sync run\nsql app.db 'DELETE FROM users'\n! exec owlat-sync run\n", 3},
 		"explain":         {installed, 5},
+		"first-load":      {installed, 4},
 		"lists":           {installed, 5},
 		"operations":      {installed, 18},
 		"troubleshooting": {installed, 4},

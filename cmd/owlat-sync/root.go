@@ -82,6 +82,7 @@ func newRootCmd(a *program.App) *cobra.Command {
 		newCheckCmd(a),
 		newPlanCmd(a),
 		newRunCmd(a),
+		newExportCmd(a),
 		newApproveCmd(a),
 		newDismissCmd(a),
 		services.NewServeCmd(a),

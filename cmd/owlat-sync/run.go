@@ -70,6 +70,7 @@ has a plan of what is left), "held" (which guards hold the run) or, at last for 
 	flags := cmd.Flags()
 	flags.StringVar(&failuresPath, "failures", "", "write a CSV `file` with every row that was not applied and why; it holds addresses")
 	flags.BoolVar(&r.full, "full", false, "read all rows, first list all contacts in Owlat, and set right what was changed there")
+	flags.BoolVar(&r.missing, "create-missing", false, "create the contacts of people who were exported for import (export) and whom Owlat does not have")
 	flags.StringArrayVar(&r.asked.Only, "only", nil, "apply only the row with this `key` (repeatable)")
 	flags.IntVar(&r.asked.Limit, "limit", 0, "apply at most this `number` of rows of each sync")
 	return cmd
@@ -133,6 +134,7 @@ func pollFirst(ctx context.Context, a *program.App, s *setup.Session) error {
 // runner runs syncs one after the other.
 type runner struct {
 	full    bool
+	missing bool
 	asked   render.Asked
 	approve int64 // number of the held run to approve; 0: none
 
@@ -175,7 +177,7 @@ func (r *runner) run(ctx context.Context, a *program.App, s *setup.Session, sync
 		display.Observe(e)
 	}
 	options := reconcile.RunOptions{
-		Stop: stop.C(), Confirm: r.confirm(ctx, a, s, display), Full: r.full,
+		Stop: stop.C(), Confirm: r.confirm(ctx, a, s, display), Full: r.full, CreateMissing: r.missing,
 		Part: owlatsync.Part{Only: setup.RowKeys(sync, r.asked.Only), Limit: r.asked.Limit},
 	}
 	var report *owlatsync.Report

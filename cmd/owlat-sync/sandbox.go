@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,6 +23,7 @@ type sandboxFlags struct {
 	rate        float64
 	burst       int
 	noLimit     bool
+	keys        int
 	data        string
 	secret      string
 }
@@ -35,7 +37,7 @@ func newSandboxCmd(a *program.App) *cobra.Command {
 people, and to test programs in any language against it. It keeps everything in memory, knows the
 request limit, consent and double opt-in as Owlat does, and never sends mail.
 
-It prints an API key and topic ids to use. Under /__sandbox/ it has a control API for tests: reset,
+It prints an API key and topic ids to use, with --keys several keys, each with a limit of its own. Under /__sandbox/ it has a control API for tests: reset,
 unsubscribe somebody, seed contacts, order faults, count requests. It is described in docs/emulator.md.
 
 It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has it again afterwards.`,
@@ -52,6 +54,7 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
 	flags.Float64Var(&f.rate, "rate", 10, "requests per second that one key may send")
 	flags.IntVar(&f.burst, "burst", 15, "requests that one key may send at once from rest")
 	flags.BoolVar(&f.noLimit, "no-limit", false, "let every request pass, whatever --rate and --burst say; clients go as fast as they can")
+	flags.IntVar(&f.keys, "keys", 1, "API keys to begin with, to try several of one deployment; a file of --data is given those that it lacks")
 	flags.StringVar(&f.secret, "unsubscribe-secret", "", "let the links in mails work: the `secret` that signs their tokens, as UNSUBSCRIBE_SECRET of a deployment")
 	flags.StringVar(&f.data, "data", "", "keep the state in this `file`; it holds the API key and the unsubscribe secret")
 	return cmd
@@ -59,6 +62,9 @@ It stops on Ctrl-C or SIGTERM. With --data it keeps its state in a file and has 
 
 // maxRate is the highest rate that a sandbox names, in requests a second.
 const maxRate = 1_000_000
+
+// maxKeys is how many keys a sandbox begins with at most.
+const maxKeys = 100
 
 func (f *sandboxFlags) check() error {
 	host, _, err := net.SplitHostPort(f.listen)
@@ -75,6 +81,8 @@ func (f *sandboxFlags) check() error {
 		return problem.Usage(fmt.Errorf("--rate %.0f must be at most %d; --no-limit turns the limit off", f.rate, maxRate))
 	case f.burst < 1:
 		return problem.Usage(fmt.Errorf("--burst %d must be at least 1; --no-limit turns the limit off", f.burst))
+	case f.keys < 1 || f.keys > maxKeys:
+		return problem.Usage(fmt.Errorf("--keys %d must be from 1 to %d", f.keys, maxKeys))
 	}
 	return nil
 }
@@ -92,7 +100,7 @@ func serveSandbox(ctx context.Context, a *program.App, f sandboxFlags) (err erro
 	if f.noLimit {
 		server.Rate = maxRate // clients go by the limit that the answers name
 	}
-	s, err := sandbox.Open(server, f.data)
+	s, err := sandbox.Open(server, f.data, f.keys)
 	if err != nil {
 		return err
 	}
@@ -116,7 +124,11 @@ func serveSandbox(ctx context.Context, a *program.App, f sandboxFlags) (err erro
 }
 
 func announceSandbox(a *program.App, server *owlattest.Server, url string, f sandboxFlags) error {
-	key, topics := server.Keys()[0].Value, server.Topics()
+	topics := server.Topics()
+	keys := make([]string, min(f.keys, len(server.Keys())))
+	for i := range keys {
+		keys[i] = server.Keys()[i].Value
+	}
 	if a.JSON {
 		ids := make(map[string]string, len(topics))
 		for _, t := range topics {
@@ -126,15 +138,19 @@ func announceSandbox(a *program.App, server *owlattest.Server, url string, f san
 			Type   string            `json:"type"`
 			URL    string            `json:"url"`
 			APIKey string            `json:"api_key"`
+			Keys   []string          `json:"api_keys"`
 			Topics map[string]string `json:"topics"`
 			Secret string            `json:"unsubscribe_secret,omitempty"`
-		}{"sandbox", url, key, ids, f.secret})
+		}{"sandbox", url, keys[0], keys, ids, f.secret})
 	}
 	limit := fmt.Sprintf("%s requests a second and key, bursts of %d", strconv.FormatFloat(f.rate, 'f', -1, 64), f.burst)
 	if f.noLimit {
 		limit = "no request limit"
 	}
-	a.Printf("Owlat sandbox on %s (%s)\n\n  API key  %s\n", url, limit, key)
+	a.Printf("Owlat sandbox on %s (%s)\n\n  API key  %s\n", url, limit, keys[0])
+	for _, key := range keys[1:] {
+		a.Printf("           %s\n", key)
+	}
 	for i, t := range topics {
 		label := "topics "
 		if i > 0 {
@@ -149,9 +165,18 @@ func announceSandbox(a *program.App, server *owlattest.Server, url string, f san
 	if f.secret != "" {
 		a.Printf("  secret   %s  of the links in mails\n", f.secret)
 	}
-	a.Printf("\nIn another terminal:\n\n  export OWLAT_URL=%s\n  export OWLAT_API_KEY=%s\n", url, key)
+	a.Printf("\nIn another terminal:\n\n  export OWLAT_URL=%s\n  export OWLAT_API_KEY=%s\n", url, keys[0])
+	setting, variables := "api_key: ${OWLAT_API_KEY}", []string{"${OWLAT_API_KEY}"}
+	for i, key := range keys[1:] {
+		name := fmt.Sprintf("OWLAT_API_KEY_%d", i+2)
+		a.Printf("  export %s=%s\n", name, key)
+		variables = append(variables, "${"+name+"}")
+	}
+	if len(variables) > 1 {
+		setting = `api_keys: ["` + strings.Join(variables, `", "`) + `"]`
+	}
 	a.Printf("  curl -H \"Authorization: Bearer $OWLAT_API_KEY\" $OWLAT_URL/api/v1/contacts\n  owlat-sync upsert ada@example.com --first-name Ada\n")
-	a.Printf("\nIn owlat-sync.yaml:\n\n  owlat:\n    url: %s\n    api_key: ${OWLAT_API_KEY}\n\n", url)
+	a.Printf("\nIn owlat-sync.yaml:\n\n  owlat:\n    url: %s\n    %s\n\n", url, setting)
 	kept := "Nothing is kept after it stops; --data FILE keeps it."
 	if f.data != "" {
 		kept = "Its state is kept in " + f.data + "."

@@ -6,11 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,6 +27,7 @@ type announced struct {
 	Type   string            `json:"type"`
 	URL    string            `json:"url"`
 	APIKey string            `json:"api_key"`
+	Keys   []string          `json:"api_keys"`
 	Topics map[string]string `json:"topics"`
 	Secret string            `json:"unsubscribe_secret"`
 }
@@ -116,6 +120,78 @@ func TestSandboxKeepsItsData(t *testing.T) {
 	left, err := filepath.Glob(data + ".*.tmp")
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %q, %v", left, err)
+	}
+}
+
+// TestASandboxOfSeveralKeys: whoever types what the sandbox prints has a run that uses all of its keys, each with a limit of its own. After a
+// restart it has the same keys, and as many more as are asked for.
+func TestASandboxOfSeveralKeys(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "sandbox.json")
+	ctx, cancel := context.WithCancel(t.Context())
+	reader, writer := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		defer writer.Close()
+		code <- run(ctx, []string{"sandbox", "--listen", "127.0.0.1:0", "--keys", "3", "--data", data}, nil, strings.NewReader(""), writer, io.Discard)
+	}()
+	env, environ, config := make(map[string]string), []string(nil), ""
+	for lines, inYAML := bufio.NewScanner(reader), false; lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C"); {
+		line := strings.TrimPrefix(lines.Text(), "  ")
+		if name, value, ok := strings.Cut(strings.TrimPrefix(line, "export "), "="); ok && strings.HasPrefix(line, "export ") {
+			env[name], environ = value, append(environ, name+"="+value)
+		}
+		if inYAML {
+			config += line + "\n"
+		}
+		inYAML = inYAML || line == "In owlat-sync.yaml:"
+	}
+	if !strings.Contains(config, `api_keys: ["${OWLAT_API_KEY}", "${OWLAT_API_KEY_2}", "${OWLAT_API_KEY_3}"]`) || len(env) != 4 {
+		t.Errorf("it prints %q and %d variables", config, len(env))
+	}
+	dir := t.TempDir()
+	rows := "id,email\n"
+	for i := range 45 {
+		rows += fmt.Sprintf("%d,user%d@example.com\n", i, i)
+	}
+	for name, text := range map[string]string{
+		"users.csv":       rows,
+		"owlat-sync.yaml": config + "syncs:\n  users: {source: {dsn: \"csv:" + filepath.Join(dir, "users.csv") + "\"}, key: id, fields: {email: email}}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var told bytes.Buffer
+	args := []string{"run", "--yes", "--config", filepath.Join(dir, "owlat-sync.yaml")}
+	if got := run(t.Context(), args, environ, strings.NewReader(""), &told, &told); got != 0 {
+		t.Errorf("the run ends with %d: %s", got, told.Bytes())
+	}
+	answer, err := http.Get(env["OWLAT_URL"] + "/__sandbox/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stats struct {
+		RateLimited int
+		Keys        []struct{ Total int }
+	}
+	err = json.NewDecoder(answer.Body).Decode(&stats)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if len(stats.Keys) != 3 || stats.RateLimited > 0 {
+		t.Errorf("the run was counted as %+v", stats)
+	}
+	cancel()
+	if got := <-code; got != 0 {
+		t.Errorf("the sandbox ends with %d", got)
+	}
+	again, stop := startSandbox(t, "--data", data, "--keys", "4")
+	defer stop()
+	for _, name := range []string{"OWLAT_API_KEY", "OWLAT_API_KEY_2", "OWLAT_API_KEY_3"} {
+		if len(again.Keys) != 4 || !slices.Contains(again.Keys, env[name]) {
+			t.Errorf("after a restart with a fourth key it has %d keys, and perhaps not %s", len(again.Keys), name)
+		}
 	}
 }
 

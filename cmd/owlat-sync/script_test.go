@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"net/http/httptest"
@@ -210,8 +212,8 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 			ts.Fatalf("%d answers to %s %s, want %s", got, args[1], args[2], args[0])
 		}
 	},
-	// owlat add EMAIL [FIRST [LAST]] | name EMAIL FIRST | unsubscribe EMAIL [TOPIC] | add-topic NAME | delete-topic TOPIC | erase EMAIL does in Owlat what a
-	// person or a dashboard does; owlat fault KIND [METHOD [STATUS [ROUTE]]] and owlat heal make the server fail and end it.
+	// owlat add EMAIL [FIRST [LAST]] | name EMAIL FIRST | unsubscribe EMAIL [TOPIC] | add-topic NAME | delete-topic TOPIC | erase EMAIL |
+	// import FILE does in Owlat what a person or a dashboard does; owlat fault KIND [METHOD [STATUS [ROUTE]]] and owlat heal make the server fail and end it.
 	"owlat": func(ts *testscript.TestScript, neg bool, args []string) {
 		server := ts.Value(storyKey{}).(*story).server
 		at := func(i int) string {
@@ -235,6 +237,8 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 			server.AddTopic(at(1), false)
 		case "delete-topic":
 			ts.Check(server.DeleteTopic(at(1)))
+		case "import":
+			ts.Check(importFile(ts.Value(storyKey{}).(*story), ts.MkAbs(at(1))))
 		case "erase":
 			ts.Check(server.SoftDelete(at(1)))
 		case "fault":
@@ -277,6 +281,37 @@ var storyCommands = map[string]func(ts *testscript.TestScript, neg bool, args []
 			ts.Check(err)
 		}
 	},
+}
+
+// importFile does what the importer of Owlat's dashboard does with a file: it makes the contacts that are not there, and puts all on their topics.
+func importFile(s *story, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	lines, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	if err != nil {
+		return err
+	}
+	client, err := owlat.NewClient("https://owlat.example/owlat", s.key, owlat.WithTransport(s.server.Transport()))
+	if err != nil {
+		return err
+	}
+	topic := slices.Index(lines[0], "Topic")
+	for _, line := range lines[1:] {
+		_, _ = s.server.AddContact(owlattest.ContactState{Email: line[0], FirstName: line[1], LastName: line[2]}) // it may be there
+		for name := range strings.SplitSeq(line[topic], ", ") {
+			for _, t := range s.server.Topics() {
+				if name != t.Name && name != t.ID {
+					continue
+				}
+				if _, err := client.Topics.Add(context.Background(), t.ID, owlat.AddMemberRequest{Email: line[0]}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // hears delivers a webhook to a receiver before the ledger in the file.

@@ -23,6 +23,9 @@ var excerpts = []excerpt{
 	{filepath.Join("docs", "feedback.md"), "rounds", func(results []findings.Result) string {
 		return tableOf(results, pollPart).Only("a round over", "reads", "requests of the budget", "requests by links", "takes").Markdown()
 	}},
+	{filepath.Join("docs", "first-load.md"), "firstload", func(results []findings.Result) string {
+		return tableOf(results, firstloadPart).Only("people", "way", "requests", "created by API", "time").Markdown()
+	}},
 }
 
 // comparisonOf is the table of the two sides beside each other.

@@ -19,6 +19,7 @@ import (
 
 	"owlatsync/internal/bench/budget"
 	"owlatsync/internal/bench/findings"
+	"owlatsync/internal/bench/firstload"
 	"owlatsync/internal/bench/fresh"
 	"owlatsync/internal/bench/idle"
 	"owlatsync/internal/bench/keys"
@@ -41,6 +42,9 @@ const comparePart = "compare"
 // pollPart is the part about rounds; docs/feedback.md has its table, too.
 const pollPart = "poll"
 
+// firstloadPart is the part about filling an empty deployment; docs/first-load.md has its table, too.
+const firstloadPart = "firstload"
+
 // part is one measurement. Parts run one after the other; each tells its progress to log and returns what it found.
 type part struct {
 	name  string // a word for the command line, such as "diff"
@@ -54,6 +58,7 @@ var parts = []part{
 	{name: "requests", run: measureRequests},
 	{name: "budget", run: budget.Measure},
 	{name: "keys", run: keys.Measure},
+	{name: firstloadPart, run: firstload.Measure},
 	{name: "nodes", run: nodes.Measure},
 	{name: "diff", run: measureDiff},
 	{name: "encoding", run: measureEncoding},

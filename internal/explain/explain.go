@@ -280,7 +280,7 @@ func siblingOf(ctx context.Context, l ledger.Reader, sync string, e *ledger.Entr
 		}
 		for _, m := range h.Entry.Memberships {
 			switch m.State {
-			case ledger.MemberSent, ledger.MemberAdded, ledger.MemberUnsure, ledger.MemberOptedOut:
+			case ledger.MemberSent, ledger.MemberAdded, ledger.MemberUnsure, ledger.MemberImported, ledger.MemberOptedOut:
 				is.Put[m.Topic] = h.Sync
 			}
 		}

@@ -126,9 +126,10 @@ var table = map[string][]string{
 	"/reconcile/compare": {
 		"/", "/ledger", "/owlat", "/reconcile/members", "/reconcile/own", "/reconcile/progress", "/reconcile/remote", "/reconcile/step",
 	},
-	"/reconcile/bar": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
+	"/reconcile/handout": {"/", "/ledger", "/reconcile/step"},
+	"/reconcile/bar":     {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile": {
-		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/compare", "/reconcile/consent", "/reconcile/kept", "/reconcile/members", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
+		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/compare", "/reconcile/consent", "/reconcile/handout", "/reconcile/kept", "/reconcile/members", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
 		"/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},
 
@@ -174,22 +175,23 @@ var table = map[string][]string{
 
 	// The program: words and errors below, then what is open, what is found out with it, and how that is shown. What shows
 	// opens nothing, and what opens neither shows nor asks, so that a service can stand on it as well as a command.
-	"/internal/feedback":  {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/bar", "golang.org/x/sync"},
-	"/internal/writeback": {"/ledger", "/internal/hooksign", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
-	"/internal/errand":    {"/owlat"},
-	"/internal/words":     {},
-	"/internal/topics":    {"/owlat", "/internal/words", "github.com/agnivade/levenshtein"},
-	"/internal/hooksign":  {},
-	"/internal/statement": {}, // also for /source
-	"/internal/exitcode":  {"/owlat", "/ledger", "/reconcile", "/source"},
-	"/internal/problem":   {"/internal/exitcode"},
-	"/internal/csvout":    {},
-	"/internal/listfile":  {"/internal/csvout", "/internal/problem"},
-	"/internal/list":      {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
-	"/internal/console":   {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
-	"/internal/schedule":  {"/ledger", "github.com/robfig/cron/v3"},
-	"/internal/events":    {"/", "/ledger", "/reconcile/progress"},
-	"/internal/caller":    {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
+	"/internal/feedback":   {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/bar", "golang.org/x/sync"},
+	"/internal/writeback":  {"/ledger", "/internal/hooksign", "/internal/sourcedsn", "/internal/statement", "github.com/jackc/pgx/v5"},
+	"/internal/errand":     {"/owlat"},
+	"/internal/words":      {},
+	"/internal/topics":     {"/owlat", "/internal/words", "github.com/agnivade/levenshtein"},
+	"/internal/hooksign":   {},
+	"/internal/statement":  {}, // also for /source
+	"/internal/exitcode":   {"/owlat", "/ledger", "/reconcile", "/source"},
+	"/internal/problem":    {"/internal/exitcode"},
+	"/internal/csvout":     {},
+	"/internal/importfile": {"/", "/internal/csvout", "/reconcile"},
+	"/internal/listfile":   {"/internal/csvout", "/internal/problem"},
+	"/internal/list":       {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/remote", "/source", "/internal/config", "/internal/initialise", "/internal/inspect", "/internal/problem", "/internal/propose", "/internal/setup", "/internal/sourcedsn", "github.com/gofrs/flock"},
+	"/internal/console":    {"/reconcile/progress", "/internal/exitcode", "/internal/problem", "/internal/bar", "/internal/words", "golang.org/x/term"},
+	"/internal/schedule":   {"/ledger", "github.com/robfig/cron/v3"},
+	"/internal/events":     {"/", "/ledger", "/reconcile/progress"},
+	"/internal/caller":     {"/", "/ledger", "/internal/config", "/internal/exitcode", "/internal/problem"},
 	"/internal/home": {
 		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
@@ -247,7 +249,7 @@ var table = map[string][]string{
 	"/internal/account":       {"golang.org/x/crypto/argon2"},
 	"/internal/session":       {"/internal/access", "/internal/account", "/internal/config"},
 	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
-	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/ledger", "/reconcile"},
+	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/internal/words", "/ledger", "/reconcile"},
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures", "/internal/page/begin", "/internal/page/glance", "/internal/page/decided",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/step",

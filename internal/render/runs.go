@@ -229,6 +229,19 @@ func withoutLinks(why string) string {
 	return "the unsubscribe secret could not be used to the end, and the run went on as without it: " + words.Printable(why) + "; \"owlat-sync check\" tests it"
 }
 
+// notImported says of people who were exported for import that Owlat does not have them.
+func notImported(n int) string {
+	return words.Several(n, "person was", "people were") + " exported for Owlat's importer and " + map[bool]string{true: "is", false: "are"}[n == 1] +
+		" not in Owlat: not imported yet, left out there, or deleted since. Import the files, or let \"owlat-sync run --create-missing\" create them; " +
+		"\"owlat-sync failures\" lists them"
+}
+
+// refusedKeys says for which of several API keys others stood in.
+func refusedKeys(places []int) string {
+	return "Owlat refused " + words.Places("key", places) + " of \"api_keys\", at all or for what needs a scope, and the others did the work, more slowly; " +
+		"\"owlat-sync check\" tests each"
+}
+
 // remarks adds what the numbers do not say.
 func (r *Runs) remarks(to To) {
 	if r.twins > 0 {
@@ -245,6 +258,14 @@ func (r *Runs) remarks(to To) {
 		}
 	}
 	r.without(to)
+	for _, report := range r.reports {
+		if report.NotImported > 0 {
+			to.printf("\n%s: %s.\n", report.Sync, to.Typed.Complete(notImported(report.NotImported)))
+		}
+		if len(report.KeysRefused) > 0 {
+			to.printf("\n%s: %s.\n", report.Sync, to.Typed.Complete(refusedKeys(report.KeysRefused)))
+		}
+	}
 	if r.unasked > 0 {
 		to.printf("\n%s skipped because --only or --limit asked for others.\n", words.Several(r.unasked, "row was", "rows were"))
 	}

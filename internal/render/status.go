@@ -155,6 +155,12 @@ func Status(to To, deployment string, st standing.Sync, typed words.Typed) error
 	if last := s.Runs[0]; last.Report != nil && last.Report.LinksEnded != "" {
 		to.printf("  the latest: %s\n", typed.Complete(withoutLinks(last.Report.LinksEnded)))
 	}
+	if last := s.Runs[0]; last.Report != nil && last.Report.NotImported > 0 {
+		to.printf("  the latest: %s\n", typed.Complete(notImported(last.Report.NotImported)))
+	}
+	if last := s.Runs[0]; last.Report != nil && len(last.Report.KeysRefused) > 0 {
+		to.printf("  the latest: %s\n", typed.Complete(refusedKeys(last.Report.KeysRefused)))
+	}
 	switch last := s.Runs[0]; {
 	case last.Status == string(ledger.StatusDied):
 		to.printf("  the latest broke off%s: %s; the next run goes on from what is recorded\n", heard(st.Runs[0]), last.Message)

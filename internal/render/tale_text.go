@@ -121,6 +121,8 @@ func (t tale) standing() []string {
 		return []string{fmt.Sprintf("left alone, because the contact was deleted in Owlat (on_remote_delete: %s)", t.Sync.OnRemoteDelete)}
 	case e.Origin == ledger.OriginDeleted:
 		return []string{"removed"}
+	case e.Origin == ledger.OriginExported:
+		return []string{"written to a file for Owlat's importer " + words.Clock(e.FirstSeen) + "; no run has met its contact since"}
 	}
 	return []string{"not applied, or not completely; a run takes it up"}
 }

@@ -134,6 +134,8 @@ func (t memberships) why(m *ledger.Membership) string {
 		}
 	case ledger.MemberLeft:
 		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there; that it is back is no new consent", when)
+	case ledger.MemberImported:
+		text = fmt.Sprintf("written %s to a file for Owlat's importer, which was to put them on it; whether it did, and whether they have left since, is not known", when)
 	case ledger.MemberUnsure:
 		if !m.Off.IsZero() {
 			text = fmt.Sprintf("an add was sent %s and never answered; %s they were not on it: the add was lost, or the person has left since: \"owlat-sync topic add\" adds them again if you are sure", when, words.Clock(m.Off))

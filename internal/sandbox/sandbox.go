@@ -1,4 +1,4 @@
-// Package sandbox runs the emulator of Owlat, owlattest, as a service. It begins with a key and two topics, and keeps its state in
+// Package sandbox runs the emulator of Owlat, owlattest, as a service. It begins with keys and two topics, and keeps its state in
 // a file if it has one.
 package sandbox
 
@@ -21,14 +21,14 @@ type Sandbox struct {
 	store  *store
 }
 
-// Open loads the file at path into the server, adds a key and topics if there are none, and locks the file against other sandboxes.
-// An empty path keeps nothing. Closing the sandbox closes the server.
-func Open(server *owlattest.Server, path string) (*Sandbox, error) {
+// Open loads the file at path into the server, adds keys until there are so many, and topics if there are none, and locks the file against
+// other sandboxes. An empty path keeps nothing. Closing the sandbox closes the server.
+func Open(server *owlattest.Server, path string, keys int) (*Sandbox, error) {
 	store, err := openStore(path, server)
 	if err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	furnish(server)
+	furnish(server, keys)
 	s := &Sandbox{server: server, store: store}
 	if err := store.save(); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -56,9 +56,9 @@ func (s *Sandbox) Serve(ctx context.Context, listener net.Listener, failed func(
 // Close saves what is not saved, releases the file and closes the server.
 func (s *Sandbox) Close() error { return errors.Join(s.store.close(), s.server.Close()) }
 
-// furnish gives an empty sandbox a key and two topics.
-func furnish(server *owlattest.Server) {
-	if len(server.Keys()) == 0 {
+// furnish gives a sandbox the keys that it lacks, and an empty one two topics.
+func furnish(server *owlattest.Server, keys int) {
+	for len(server.Keys()) < keys {
 		server.AddKey()
 	}
 	if len(server.Topics()) == 0 {

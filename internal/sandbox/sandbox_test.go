@@ -16,7 +16,7 @@ func TestASandboxKeepsItsState(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sandbox.json")
 	server := &owlattest.Server{NoLimit: true}
-	s, err := Open(server, path)
+	s, err := Open(server, path, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func TestASandboxKeepsItsState(t *testing.T) {
 	if len(keys) != 1 || len(topics) != 2 {
 		t.Fatalf("it begins with %d keys and %d topics", len(keys), len(topics))
 	}
-	if _, err := Open(&owlattest.Server{}, path); err == nil || problem.HintOf(err) == "" {
+	if _, err := Open(&owlattest.Server{}, path, 1); err == nil || problem.HintOf(err) == "" {
 		t.Errorf("two sandboxes keep one file: %v", err)
 	}
 	if _, err := server.AddContact(owlattest.ContactState{Email: "ann@example.com"}); err != nil {
@@ -34,7 +34,7 @@ func TestASandboxKeepsItsState(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := &owlattest.Server{NoLimit: true}
-	if s, err = Open(again, path); err != nil {
+	if s, err = Open(again, path, 1); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
@@ -49,7 +49,7 @@ func TestABrokenFileIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(&owlattest.Server{}, path); err == nil || !strings.Contains(problem.HintOf(err), "move it away") {
+	if _, err := Open(&owlattest.Server{}, path, 1); err == nil || !strings.Contains(problem.HintOf(err), "move it away") {
 		t.Errorf("it says %v", err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "{" {
@@ -59,7 +59,7 @@ func TestABrokenFileIsLeftAlone(t *testing.T) {
 
 func TestServeEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	s, err := Open(&owlattest.Server{}, "")
+	s, err := Open(&owlattest.Server{}, "", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,20 @@ func TestReloadOfSeveralDeployments(t *testing.T) {
 		t.Errorf("%d %v", status, taken)
 	}
 	l.until("a run with the new key", func() bool { return c.member("bob@example.com") })
+	// More keys: it is opened anew, too.
+	second := c.server.AddKey()
+	c.write("bolt.csv", "id,email,news\n1,bolt@example.com,true\n2,bob@example.com,true\n3,eve@example.com,true\n4,joe@example.com,true\n")
+	c.configure(c.of("acme", "every 24h → every 12h"), c.of("bolt", "api_key: "+c.keys["bolt"]+" → api_keys: ["+c.keys["bolt"]+", "+second+"]"), c.of("coil"))
+	if log := l.reloads("a deployment is open"); strings.Contains(log, "stays as it was") || strings.Contains(log, second) {
+		t.Errorf("%s", log)
+	}
+	if status, taken := l.call("POST", "/api/v1/deployments/bolt/syncs/users/runs", "{}"); status != http.StatusAccepted {
+		t.Errorf("%d %v", status, taken)
+	}
+	l.until("a run with both keys", func() bool { return c.member("eve@example.com") && c.member("joe@example.com") })
+	l.until("requests with the second key", func() bool {
+		return slices.ContainsFunc(c.server.Stats().Keys, func(k owlattest.KeyCount) bool { return k.Key == second && k.Total > 0 })
+	})
 	// One goes.
 	c.configure(c.of("acme", "every 24h → every 12h"), c.of("bolt"))
 	l.reloads("a deployment is gone")

@@ -334,6 +334,7 @@ func TestReload(t *testing.T) {
 		{"a mistake in it", "every 24h → every day", "schedule"},
 		{"another deployment", h.url + " → http://127.0.0.1:1", "owlat.url: this setting only changes with a restart"},
 		{"another key", h.key + " → lm_live_" + strings.Repeat("a", 40), "owlat.api_key: this setting only changes with a restart"},
+		{"another key beside it", "api_key: " + h.key + " → api_keys: [" + h.key + ", lm_live_" + strings.Repeat("a", 40) + "]", "owlat.api_keys: this setting only changes with a restart"},
 		{"an unsubscribe secret", h.key + " → " + h.key + ", unsubscribe_secret: one, preferences_per_second: 3", "owlat.unsubscribe_secret, owlat.preferences_per_second: this setting only changes with a restart"},
 		{"another ledger", "syncs: → ledger: other.db\nhistory_days: 3\nsyncs:", "ledger, history_days: this setting only changes with a restart"},
 		{"a write-back that cannot be", `file: lines.ndjson → dsn: "sqlite:app.db", statement: "UPDATE users SET a == 0 WHEREVER WHERE email = :email"`, "syntax error"},

@@ -155,12 +155,10 @@ func (o *Outside) withShare(ctx context.Context, cfg *config.Config, db *postgre
 		if err != nil {
 			return nil, err
 		}
-		// Another may have used it a moment ago, and the request that waits here has its token already, of whichever key.
+		// Another may have used it a moment ago, and requests that wait here have tokens of their keys already.
 		limiter.Drain()
-		for range cfg.Owlat.Keys() {
-			if err := limiter.Wait(ctx); err != nil {
-				return nil, errors.Join(err, lease.Release())
-			}
+		if err := limiter.WaitEach(ctx); err != nil {
+			return nil, errors.Join(err, lease.Release())
 		}
 		return lease, nil
 	}}

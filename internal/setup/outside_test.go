@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -125,6 +127,57 @@ func TestWhoHasTheLockHasTheBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := k.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTheShareOfSeveralKeys: whoever sends beside the holder has its share of each key, and begins when each has a token that nobody else
+// had, however many requests wait.
+func TestTheShareOfSeveralKeys(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	perSecond := 40.0
+	p.write(t, "owlat-sync.yaml", fmt.Sprintf(`owlat: {requests_per_second: %v, api_keys: ["${OWLAT_API_KEY}", "${SECOND}"]}
+syncs:
+  users: {source: {dsn: "csv:users.csv"}, key: id, fields: {email: email}}
+`, perSecond))
+	p.inPostgres(t)
+	p.env["SECOND"] = p.server.AddKey()
+	cfg := p.load(t, config.UseKey|config.UseURL)
+	o := opener
+	o.Databases = &setup.Databases{}
+	holder, err := o.Open(t.Context(), cfg, config.UseKey|config.UseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := outside(t, o, cfg, false)
+	if held, left := rate(holder.Client), rate(out.Client); !near(held, 2*0.97*perSecond) || !near(left, 2*0.03*perSecond) {
+		t.Errorf("the holder sends %v a second, who is beside it %v", held, left)
+	}
+	const each = 3
+	began := time.Now()
+	var all sync.WaitGroup
+	for range 2 * each {
+		all.Go(func() {
+			if err := upsert(out); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	every := time.Duration(float64(time.Second) / (0.03 * perSecond))
+	log := p.server.Stats().Log
+	for i, sent := range log {
+		if earliest := began.Add(time.Duration(i/2+1)*every - 10*time.Millisecond); sent.Time.Before(earliest) {
+			t.Errorf("request %d of %d came %v after the turn", i+1, len(log), sent.Time.Sub(began))
+		}
+	}
+	for _, k := range p.server.Stats().Keys {
+		if k.Total > len(log)/2+1 {
+			t.Errorf("one of two keys sent %d of %d requests", k.Total, len(log))
+		}
+	}
+	if err := errors.Join(out.Close(), holder.Close()); err != nil {
 		t.Error(err)
 	}
 }

@@ -21,6 +21,18 @@ func Several(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// Places names things by their places: "key 2", "keys 2, 3".
+func Places(noun string, places []int) string {
+	all := make([]string, len(places))
+	for i, place := range places {
+		all[i] = strconv.Itoa(place)
+	}
+	if len(all) > 1 {
+		noun += "s"
+	}
+	return noun + " " + strings.Join(all, ", ")
+}
+
 // Clock returns a time in the local zone, to the second.
 func Clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
 

@@ -11,7 +11,7 @@ import (
 // version is the version of the format that Export writes, and the latest that Import reads. Version 1 marks doubts and failures of
 // absences by fingerprints that no row has, and says of a run only how it ended. Version 2 knows less about entries, version 3 nothing
 // of suppressions, version 4 nothing of audit lines, version 5 nothing of suppressions of contacts and for the user's own word, version 6
-// nothing of marks of fields.
+// nothing of marks of fields, nor of rows that were exported for Owlat's importer.
 const version = 7
 
 // The marks of version 1 that look like fingerprints.

@@ -26,6 +26,11 @@ func (r creation) create(ctx context.Context) error {
 	if err := r.freed(ctx); err != nil {
 		return err
 	}
+	if r.s.Import != nil && r.e.Origin == ledger.OriginExported {
+		if found, err := r.seek(ctx); found || err != nil {
+			return err
+		}
+	}
 	doubt := r.e.Intent // of an earlier create that may have taken effect
 	for try := 1; ; try++ {
 		c, err := r.createOnce(ctx)
@@ -114,7 +119,11 @@ func (r *row) intendNot() {
 
 // forgetUnsent drops the adds of a row without a contact: its consents are decided again when it gets one.
 func (r *row) forgetUnsent() {
-	if r.e.ContactID == "" {
+	switch {
+	case r.e.ContactID != "":
+	case r.s.Import != nil && r.e.Origin == ledger.OriginExported:
+		r.e.Memberships = slices.Clone(r.s.Import.Memberships)
+	default:
 		r.e.Memberships = consent.Acted(r.e.Memberships)
 	}
 }

@@ -22,6 +22,8 @@ type Rows struct {
 	Unknown int               // rows for whose address the ledger has no contact
 	Wants   func(uint64) bool // reports whether a row has the address with that hash
 	Adopted bool              // the sync has compared its rows with Owlat's contacts before
+	Imports int               // rows that were exported for Owlat's importer, and whose contacts are looked for one by one if none are listed
+	Must    bool              // all contacts are listed, whatever it costs
 }
 
 // Adopt finds contacts that were in Owlat before the sync. It lists Owlat's contacts if that costs less than conflicts would, and
@@ -46,6 +48,7 @@ func (a *Asker) adopt(ctx context.Context, r Rows, tell func(contacts, total int
 	case r.Unknown == 0:
 		how.Mode, how.Reason = owlatsync.AdoptNothing, "the contact of every row is known"
 		return listed, how, nil
+	case r.Must, r.Imports >= worthAsking:
 	case r.Adopted:
 		how.Reason = fmt.Sprintf("%s not met before: created without looking", owlatsync.Counted(r.Unknown, "row"))
 		return listed, how, nil
@@ -55,7 +58,7 @@ func (a *Asker) adopt(ctx context.Context, r Rows, tell func(contacts, total int
 	}
 	twins := make(map[uint64]struct{})
 	for page, err := range remote.List(ctx, a.Client) {
-		if errors.Is(err, owlat.ErrForbidden) {
+		if errors.Is(err, owlat.ErrForbidden) && !r.Must {
 			how.Mode, how.Reason = owlatsync.AdoptCreate, "the key may not list contacts (scope contacts:read): those that exist are met by conflict"
 			return listed, how, nil
 		}
@@ -64,7 +67,7 @@ func (a *Asker) adopt(ctx context.Context, r Rows, tell func(contacts, total int
 		}
 		how.Requests++
 		if how.Requests == 1 {
-			how.Mode, how.Reason = listOrCreate(r.Unknown, page.Total)
+			how.Mode, how.Reason = r.worth(page.Total)
 			if how.Mode == owlatsync.AdoptCreate {
 				return listed, how, nil
 			}
@@ -75,6 +78,22 @@ func (a *Asker) adopt(ctx context.Context, r Rows, tell func(contacts, total int
 	}
 	how.Twins = len(twins)
 	return listed, how, nil
+}
+
+// worth decides, after the first page, whether the rest of the contacts is listed.
+func (r *Rows) worth(contacts int) (owlatsync.AdoptionMode, string) {
+	pages := remote.ListingCost(contacts)
+	switch {
+	case r.Must:
+		return owlatsync.AdoptListing, fmt.Sprintf("listing %s costs %s", owlatsync.Counted(contacts, "contact"), owlatsync.Counted(pages, "request"))
+	case r.Imports > 0 && pages-1 <= r.Imports:
+		return owlatsync.AdoptListing, fmt.Sprintf("listing %s costs %s, looking for %s that were exported for import would cost %d",
+			owlatsync.Counted(contacts, "contact"), owlatsync.Counted(pages, "request"), owlatsync.Counted(r.Imports, "row"), r.Imports)
+	case r.Adopted:
+		return owlatsync.AdoptCreate, fmt.Sprintf("looking for %s that were exported for import costs less than listing %s",
+			owlatsync.Counted(r.Imports, "row"), owlatsync.Counted(contacts, "contact"))
+	}
+	return listOrCreate(r.Unknown, contacts)
 }
 
 // listOrCreate decides after the first page, which tells the number of contacts, whether listing the rest costs less than creating

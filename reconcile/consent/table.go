@@ -33,10 +33,11 @@ const (
 	LeftAlone   Recorded = "a yes left alone"
 	OptedOut    Recorded = "an opt-out"
 	Unsure      Recorded = "an unsure add" // it was reported
+	Imported    Recorded = "a yes exported for import"
 )
 
 // All lists everything that can be recorded.
-var All = []Recorded{Nothing, SaidNo, NotKnown, TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure}
+var All = []Recorded{Nothing, SaidNo, NotKnown, TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure, Imported}
 
 // Condition is what else must hold for a line to fit, in words for the documents.
 type Condition string
@@ -112,7 +113,7 @@ var Table = []Line{
 		"the add is still due"},
 	{Yes, has{Sent}, Always, AddAgain, "",
 		"the add may not have worked; Owlat tells, right before it is sent again, whether the person may have left"},
-	{Yes, has{Added, LeftAlone, OptedOut, Unsure}, Always, DoNothing, "",
+	{Yes, has{Added, LeftAlone, OptedOut, Unsure, Imported}, Always, DoNothing, "",
 		"the yes is not new"},
 
 	// The row says no.
@@ -124,7 +125,7 @@ var Table = []Line{
 		"the configuration lets the source rule, and the person may be on the topic"},
 	{No, has{Nothing, NotKnown}, HasContact, DoNothing, ledger.MemberUnknown,
 		"the contact may be on the topic by its own wish, and is left as it is"},
-	{No, has{TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure}, HasContact, Remove, "",
+	{No, has{TakingOff, LeavingGone, LeftGone, Wanted, Sent, Added, LeftAlone, OptedOut, Unsure, Imported}, HasContact, Remove, "",
 		"the source withdraws, and the person may be on the topic, even after an opt-out: Owlat does not tell who comes back"},
 	{No, All, Always, DoNothing, ledger.MemberOut,
 		"there is nothing to take off"},
@@ -215,6 +216,8 @@ func RecordedOf(m *ledger.Membership) Recorded {
 		return OptedOut
 	case ledger.MemberUnsure:
 		return Unsure
+	case ledger.MemberImported:
+		return Imported
 	}
 	return Unsure // an unknown state of a yes: Unsure adds nobody
 }
@@ -229,7 +232,7 @@ func Spent(siblings []ledger.Holder, optOuts []ledger.OptOut, topics []string) [
 	return slices.DeleteFunc(slices.Clone(topics), func(topic string) bool {
 		return !slices.ContainsFunc(siblings, func(h ledger.Holder) bool {
 			switch RecordedOf(h.Entry.Membership(topic)) {
-			case Sent, Added, Unsure, OptedOut, LeftGone, LeavingGone:
+			case Sent, Added, Unsure, Imported, OptedOut, LeftGone, LeavingGone:
 				return true
 			}
 			return false

@@ -91,7 +91,7 @@ func everyCase() (all []Case) {
 func mayAdd(c Case) bool {
 	f := c.Holds
 	switch c.Has {
-	case OptedOut, Added, Sent, Unsure:
+	case OptedOut, Added, Sent, Unsure, Imported:
 		return false
 	}
 	if f.Suppressed {
@@ -186,6 +186,7 @@ var memberships = map[Recorded]*ledger.Membership{
 	LeftAlone:   {State: ledger.MemberSkipped, Consent: true},
 	OptedOut:    {State: ledger.MemberOptedOut, Consent: true},
 	Unsure:      {State: ledger.MemberUnsure, Consent: true},
+	Imported:    {State: ledger.MemberImported, Consent: true},
 }
 
 func TestRecordedOf(t *testing.T) {

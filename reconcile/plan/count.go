@@ -99,7 +99,7 @@ func Tally(sum *owlatsync.Summary, s *step.Step, by int) {
 
 // begins reports whether the step creates a contact that no earlier run began to create. What a run began has passed the guards.
 func begins(s *step.Step) bool {
-	return s.PhaseOf() == step.Create && (s.New || s.Entry.Origin != ledger.OriginNone)
+	return s.PhaseOf() == step.Create && (s.Import == nil || s.Import.Makes) && (s.New || s.Entry.Origin != ledger.OriginNone)
 }
 
 // joins reports whether the step puts the contact on a topic without an earlier run having begun that add. Before is the row's entry,

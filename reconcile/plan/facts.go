@@ -161,9 +161,14 @@ func failureOf(e *ledger.Entry, r *step.Row) *ledger.Failure {
 // stand finds the entry that stands for the row. Gone has the contacts of other syncs that no longer exist.
 func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 	e := k.entry
-	k.New, k.Again = e == nil, e != nil && (e.Origin == ledger.OriginDeleted || e.Origin == ledger.OriginGone)
+	k.New, k.Again = e == nil, e != nil && (e.Origin == ledger.OriginDeleted || e.Origin == ledger.OriginGone || e.Origin == ledger.OriginExported)
 	if k.Entry = e; g.Policies.Match {
 		return
+	}
+	if e == nil {
+		if e = k.exported(r, g.now); e != nil {
+			k.Again = true
+		}
 	}
 	if e != nil && e.Origin == ledger.OriginGone && g.Policies.Recreates() {
 		e = forgone(e, g.now)
@@ -190,6 +195,17 @@ func (g *gatherer) stand(r *step.Row, k *known, gone map[string]bool) {
 // fresh reports whether what is known of the row's contact was read for this plan.
 func (g *gatherer) fresh(k *known) bool {
 	return !g.Lasting && (g.Fresh || k.matched && g.listed.Fresh() || k.Entry != nil && g.seen.Has(k.Entry.ContactID))
+}
+
+// exported returns the entry for a new row with whose address another row of the sync was exported for Owlat's importer, nil if none was: its consents
+// are spent.
+func (k *known) exported(r *step.Row, now time.Time) *ledger.Entry {
+	for _, h := range k.created {
+		if h.Entry.Origin == ledger.OriginExported {
+			return &ledger.Entry{Key: r.Key, Identity: h.Entry.Identity, Origin: ledger.OriginExported, Memberships: h.Entry.Memberships, FirstSeen: now}
+		}
+	}
+	return nil
 }
 
 // sibling notes that another sync created the contact that the row is to have. By has the entries of all syncs by contact.

@@ -60,7 +60,13 @@ func (g *lookup) known(ctx context.Context, batch []*step.Row) (map[string]*ledg
 		return nil, readLedger(err)
 	}
 	maps.Copy(found, rest)
+	maps.DeleteFunc(found, func(_ string, e *ledger.Entry) bool { return g.ofThis(e) })
 	return found, nil
+}
+
+// ofThis reports whether the very export recorded the entry for which the plan is made.
+func (g *lookup) ofThis(e *ledger.Entry) bool {
+	return !g.Exporting.IsZero() && e.Origin == ledger.OriginExported && e.FirstSeen.Equal(g.Exporting)
 }
 
 // held is the entries whose contacts have the addresses of rows.
@@ -83,6 +89,7 @@ func (g *lookup) holders(ctx context.Context, batch []*step.Row, entries map[str
 	if found.all, err = g.Ledger.Holders(ctx, addresses); err != nil {
 		return found, readLedger(err)
 	}
+	found.all = slices.DeleteFunc(found.all, func(h ledger.Holder) bool { return h.Sync == g.Policies.Sync && g.ofThis(h.Entry) })
 	found.byAddress, found.byIdentity = make(map[string][]ledger.Holder), make(map[string][]ledger.Holder)
 	found.byContact, found.doubtful = make(map[string][]ledger.Holder), make(map[string]bool)
 	for _, h := range found.all {

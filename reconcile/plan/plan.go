@@ -64,6 +64,8 @@ type Needs struct {
 	Entries   int                // the sync's entries in the ledger, if only changes are read
 	Links     bool               // memberships can be read
 	Unsettled map[string]string  // why rows wait, by their keys and by the addresses they may hold
+	Makes     bool               // rows that were exported for Owlat's importer and have no contact are created
+	Exporting time.Time          // when the export began for which the plan is made: what it has recorded is as if it were not; zero: for none
 	Tried     time.Time          // rows that have failed since then are not tried again before they change; zero: all are
 }
 
@@ -73,17 +75,18 @@ type Plan struct {
 	// Undated is the time of the consents in the steps that is not on Owlat's clock but on the ledger's; zero: there is none.
 	Undated time.Time
 
-	sync    string
-	waiting *scratch.Sequence[*step.Row] // rows of the scan
-	planned int                          // how many of waiting are planned
-	phases  map[step.Phase]*scratch.Sequence[*step.Step]
-	claims  *claims
-	renames *chain
-	early   int // steps that withdraw consents before their turn comes
-	refused *scratch.Sequence[*step.Step]
-	departs *scratch.Sequence[string] // keys of rows that have left, and of whose absence nothing follows
-	terms   string                    // under which they depart
-	leaves  []string                  // topics that rows leave with that, unless other rows want their contacts there
+	sync      string
+	exporting bool
+	waiting   *scratch.Sequence[*step.Row] // rows of the scan
+	planned   int                          // how many of waiting are planned
+	phases    map[step.Phase]*scratch.Sequence[*step.Step]
+	claims    *claims
+	renames   *chain
+	early     int // steps that withdraw consents before their turn comes
+	refused   *scratch.Sequence[*step.Step]
+	departs   *scratch.Sequence[string] // keys of rows that have left, and of whose absence nothing follows
+	terms     string                    // under which they depart
+	leaves    []string                  // topics that rows leave with that, unless other rows want their contacts there
 }
 
 // stepMemory is about how many bytes a step takes besides the texts of its row.
@@ -93,7 +96,7 @@ func stepSize(s *step.Step) int { return s.Row.Size() + stepMemory }
 
 func newPlan(n Needs) *Plan {
 	p := &Plan{
-		sync: n.Policies.Sync, phases: make(map[step.Phase]*scratch.Sequence[*step.Step]), renames: newChain(n.Place),
+		sync: n.Policies.Sync, exporting: !n.Exporting.IsZero(), phases: make(map[step.Phase]*scratch.Sequence[*step.Step]), renames: newChain(n.Place),
 		refused: scratch.New(n.Place, stepSize), departs: scratch.New(n.Place, func(key string) int { return len(key) }), terms: n.Policies.Departure(),
 		claims: newClaims(n.Place),
 	}
@@ -114,7 +117,9 @@ func newPlan(n Needs) *Plan {
 
 // add puts a step into its phase. Nobody may change the step afterwards.
 func (p *Plan) add(s *step.Step) error {
-	dropProperties(s)
+	if !p.exporting {
+		dropProperties(s)
+	}
 	if s.WithdrawsEarly() {
 		p.early++
 	}
@@ -181,7 +186,7 @@ func (p *Plan) All() iter.Seq2[*step.Step, error] {
 	}
 }
 
-// Refused returns the renames that have no order and need no request. Their failures are yet to be recorded.
+// Refused returns the renames that have no order and need no request, and rows that were exported for import and have no contact. Their failures are yet to be recorded.
 func (p *Plan) Refused() iter.Seq2[*step.Step, error] { return p.refused.All() }
 
 // Departs returns the keys of rows that have left the source and of whose absence nothing follows, the terms under which rows depart,

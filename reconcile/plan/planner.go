@@ -98,7 +98,11 @@ func (p *Planner) make(ctx context.Context) error {
 	if err := (tally{p}).countTurned(ctx); err != nil {
 		return err
 	}
-	rows := ask.Rows{Unknown: p.scan.Unknown, Wants: p.scan.Wants, Adopted: p.Adopted}
+	imports, err := awaiting{p}.due(ctx)
+	if err != nil {
+		return err
+	}
+	rows := ask.Rows{Unknown: p.scan.Unknown, Wants: p.scan.Wants, Adopted: p.Adopted, Imports: imports, Must: !p.Exporting.IsZero()}
 	listed, how, err := p.Contacts.Adopt(ctx, rows, p.Tell.Listed)
 	sum.Adoption = how
 	if err != nil {
@@ -229,6 +233,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	k.There, k.FirstRun = p.there, !p.Adopted
 	k.Absent = p.plan.Summary.Adoption.Mode == owlatsync.AdoptListing && !k.doubtful
+	k.Makes = p.Makes
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
 		p.moved.keys[ledger.MemoryHash(s.OldKey)] = struct{}{}
@@ -246,6 +251,13 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		return p.add(s)
 	}
 	if (withdrawing{p}).idles(r, s, k.entry) {
+		return nil
+	}
+	if s.Outcome == owlatsync.Failed && s.Entry.Origin == ledger.OriginExported {
+		if s.Import != nil {
+			return awaiting{p}.missing(s)
+		}
+		p.endAs(s.Decision(), s.Entry.Failure.Category) // it waits
 		return nil
 	}
 	s.Awaits, s.After = k.awaits, k.left

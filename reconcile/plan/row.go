@@ -39,6 +39,7 @@ type Known struct {
 	Sibling   *Sibling  // another sync created the contact that the row is to have; nil: none did
 	Claims    bool      // the row needs the address of a contact whose row left: a delete may free it, so the row does not wait
 	Fresh     bool      // what Entry says of the contact was read for this plan
+	Makes     bool      // where a row was exported for Owlat's importer and has no contact, it is created as that of a new row
 	There     time.Time // now on Owlat's clock; zero: the same
 }
 
@@ -65,8 +66,9 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	never := r.Never || k.Barred
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
+	exported := e.Origin == ledger.OriginExported && e.ContactID == ""
 	switch {
-	case !k.Claims && waits(e.Failure, r.Fingerprint, now):
+	case !k.Claims && !(exported && k.Makes) && waits(e.Failure, r.Fingerprint, now):
 		s.Outcome, s.Reason = owlatsync.Failed, waiting(e.Failure)
 		if w := Withdrawal(p, r, e, k.Told, s.Outcome, s.Reason, now); w != nil {
 			return w
@@ -79,6 +81,8 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 		return matching(p, s, k.Suppressed || never, now)
 	case never && e.ContactID == "":
 		return stranger(p, s, k.Absent, there)
+	case exported:
+		return imported(p, s, k, now, there)
 	case e.ContactID == "":
 		s.Outcome = owlatsync.Created
 		s.Changes = append(s.Changes, owlatsync.Change{Kind: owlatsync.CreateContact, Field: "email", To: r.Email})

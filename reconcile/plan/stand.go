@@ -31,7 +31,9 @@ func Stands(c Candidates, r *step.Row) (there *ledger.Entry, listed bool) {
 	e := c.Entry
 	known := &ledger.Entry{Key: r.Key, Email: r.Email, Identity: r.Email, Origin: ledger.OriginAdopted, FirstSeen: c.Now}
 	if e != nil {
-		known.FirstSeen, known.Failure = e.FirstSeen, e.Failure
+		if known.FirstSeen = e.FirstSeen; e.Origin != ledger.OriginExported { // else it failed because there was no contact
+			known.Failure = e.Failure
+		}
 		known.Memberships, known.Events = e.Memberships, ledger.Seen(e.Events)
 	}
 	holders := slices.DeleteFunc(slices.Clone(c.Holders), func(h ledger.Holder) bool { return h.Entry.Origin == ledger.OriginGone })

@@ -88,6 +88,8 @@ type Policies struct {
 	Match bool
 	// Since is from when on facts count, also in the first run (OnFact); zero: those count that come after the first run.
 	Since time.Time
+	// Properties says that the properties of rows are read although no event may need them.
+	Properties bool
 }
 
 // Validate returns an error that names the sync and says what is wrong with its policies.

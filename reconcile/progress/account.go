@@ -26,6 +26,7 @@ type fate struct {
 	outcome uint8  // 1 + its place in owlatsync.Outcomes; 0: only a draft has the row
 	next    uint8  // the outcome in the draft; 0: none
 	missing bool   // the row has left the source, and the run acted on that
+	awaited bool   // Owlat has no contact of the row, which was exported for its importer
 	lasting bool   // it stays failed although it is in step from now on: what became of a request is not known, and is told once
 	met     uint32 // the latest stretch whose source has the row
 	told    uint32 // the latest stretch in which the row had an outcome
@@ -109,8 +110,15 @@ func (a *account) count(r *owlatsync.Report, row uint64, v RowDone, missing bool
 	if missing && f.outcome != 0 && !f.missing { // it counted as read
 		r.Rows--
 	}
+	awaited := v.Outcome == owlatsync.Failed && v.Category == ledger.CategoryNotImported
+	if f.awaited {
+		r.NotImported--
+	}
+	if awaited {
+		r.NotImported++
+	}
 	unknown := v.Outcome == owlatsync.Failed && (v.Category == ledger.CategoryUnsure || v.Category == ledger.CategoryEvent || v.Category == ledger.CategoryUnconfirmed)
-	a.fates[row] = fate{outcome: codeOf(v.Outcome), missing: missing, lasting: unknown, met: a.stretch, told: a.stretch}
+	a.fates[row] = fate{outcome: codeOf(v.Outcome), missing: missing, lasting: unknown, awaited: awaited, met: a.stretch, told: a.stretch}
 	quiet := v.Before == "" && v.Outcome == owlatsync.Unchanged && step.Keeps(v.Changes) == 0 || same && (len(v.Changes) == 0 || !v.Outcome.InStep())
 	return v, !quiet
 }

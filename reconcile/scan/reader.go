@@ -30,7 +30,7 @@ type Reader struct {
 
 // NewReader returns a reader of the rows of a sync.
 func NewReader(p *policy.Policies) *Reader {
-	r := &Reader{keyIsAddress: p.KeyIsAddress, clearNulls: p.Nulls == policy.NullsClear, events: len(p.Events) > 0}
+	r := &Reader{keyIsAddress: p.KeyIsAddress, clearNulls: p.Nulls == policy.NullsClear, events: len(p.Events) > 0 || p.Properties}
 	h := xxh3.New()
 	for _, t := range p.Topics {
 		h.WriteString(t.ID)

@@ -47,6 +47,8 @@ type Scan struct {
 	Turned int
 	// Unknown counts the addresses of waiting rows for which the ledger has no contact.
 	Unknown int
+	// Blank counts those of them whose rows the ledger knows: a request for them failed, or they were exported for Owlat's importer.
+	Blank int
 	// Met has the entries of changed rows that a scan of changes has looked up, nil for rows that the ledger does not know.
 	Met map[string]*ledger.Entry
 
@@ -222,6 +224,9 @@ func (s *Scan) sight(d *step.Row) error {
 		s.shared[addressHash] = struct{}{}
 	} else if s.addresses[addressHash] = struct{}{}; (!known || s.ix.blank(at)) && !s.Policies.Match {
 		s.Unknown++
+		if known {
+			s.Blank++
+		}
 	}
 	s.placed(s.ix.await(at, keyHash, addressHash), d.Position)
 	return s.wait(d)

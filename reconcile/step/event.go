@@ -12,6 +12,10 @@ const ReasonGone = "the contact was deleted in Owlat and is left alone: it may h
 // ReasonUnmatched is the reason of a row that is skipped because its events have nobody to go to.
 const ReasonUnmatched = "Owlat has no contact with the row's address, and the sync creates none: its events are left out"
 
+// ReasonNotImported is the reason of a row that fails because it was exported for Owlat's importer and has no contact.
+const ReasonNotImported = "the row was exported for Owlat's importer, and Owlat has no contact with its address: it was not imported yet, the import left it out, or the " +
+	"contact was deleted since"
+
 // Awaited returns the events to record before an update is sent: those that are due already, and as awaited those that the update
 // makes due. A later run could not tell that the update was the cause.
 func (s *Step) Awaited(due []ledger.EventMark) []ledger.EventMark {

@@ -63,9 +63,18 @@ type Step struct {
 	Joins    bool               `json:"joins,omitempty"`     // no earlier run began one of the adds to topics
 	// Spends are topics to which the contact is added only because another sync created it: not after a departure.
 	Spends []string `json:"spends,omitempty"`
-	Looks  bool     `json:"looks,omitempty"` // somebody may have changed a field in Owlat that is to be overwritten: the contact is read first
+	Looks  bool     `json:"looks,omitempty"`  // somebody may have changed a field in Owlat that is to be overwritten: the contact is read first
+	Import *Import  `json:"import,omitempty"` // nil: the row was not exported for Owlat's importer, or its contact is known
 	// Met is what to do instead if the contact to be created turns out to be there; nil: the same.
 	Met *Met `json:"met,omitempty"`
+}
+
+// Import is about a row that was exported for Owlat's importer, and whose contact is not known yet. It is looked for, and the consents that
+// were exported count as spent.
+type Import struct {
+	Memberships []ledger.Membership `json:"memberships,omitempty"` // as they were exported
+	Absent      bool                `json:"absent,omitempty"`      // Owlat is known to have no contact
+	Makes       bool                `json:"makes,omitempty"`       // where there is none, it is created as that of a new row
 }
 
 // Met is what to do for a row whose contact was in Owlat before the sync.
@@ -93,6 +102,9 @@ func (s *Step) PhaseOf() Phase {
 	}
 	if s.Only {
 		return Withdraw
+	}
+	if s.Import != nil {
+		return Create
 	}
 	p := Settle
 	if s.Seeks {
@@ -168,7 +180,7 @@ func (s *Step) Requests() int {
 	if s.looks() {
 		n++
 	}
-	if s.Seeks {
+	if s.Seeks || s.Import != nil && !s.Import.Absent {
 		n++
 	}
 	if s.Looks {

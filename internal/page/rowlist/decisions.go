@@ -45,7 +45,7 @@ type Decision struct {
 
 // whats are the words of the history, in the order in which a run does such things.
 var whats = []Choice{
-	{"created", "created the contact"}, {"adopted", "took over a contact that was in Owlat"}, {"updated", "changed the contact"},
+	{"created", "created the contact"}, {"exported", "wrote to a file for Owlat's importer"}, {"adopted", "took over a contact that was in Owlat"}, {"updated", "changed the contact"},
 	{"topic added", "put on a topic"}, {"topic found", "found on a topic"}, {"topic removed", "taken off a topic"}, {"topic left", "found to have left a topic"}, {"topic left alone", "left a topic as it is"}, {"topic unsure", "not known whether on a topic"},
 	{"event sent", "sent an event"}, {"event unknown", "not known whether an event arrived"}, {"event left out", "left out an event"},
 	{"deleted", "deleted the contact"}, {"gone", "found the contact deleted in Owlat"}, {"merged", "found the contact merged into another"}, {"found", "found the contact in Owlat"}, {"failed", "failed"},
@@ -58,7 +58,7 @@ var categories = map[ledger.Category]string{
 	ledger.CategoryTaken: "another contact has the address", ledger.CategoryExchange: "rows exchange addresses", ledger.CategoryAddress: "the contact has another address than was sent",
 	ledger.CategoryTopic: "Owlat does not have the topic", ledger.CategoryUnsure: "not known whether on a topic", ledger.CategoryUnconfirmed: "Owlat sends no second mail to confirm",
 	ledger.CategoryEvent: "not known whether an event arrived", ledger.CategoryLedger: "it could not be recorded", ledger.CategorySource: "the row cannot be sent, or another one counts",
-	ledger.CategoryWaiting: "it failed before and waits", ledger.CategoryGone: "the contact was deleted in Owlat", ledger.CategoryKept: "the contact of a row that left is kept",
+	ledger.CategoryWaiting: "it failed before and waits", ledger.CategoryGone: "the contact was deleted in Owlat", ledger.CategoryNotImported: "exported for import, and not in Owlat", ledger.CategoryKept: "the contact of a row that left is kept",
 	ledger.CategoryUnasked: "the run was asked for other rows", ledger.CategoryUnreached: "the run ended before its turn", ledger.CategoryHeld: "the run applied nothing",
 }
 

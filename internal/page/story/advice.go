@@ -26,6 +26,7 @@ var advice = map[ledger.Category]string{
 	ledger.CategoryTopic:                           "Owlat does not have the topic. Correct its id in the configuration, or make the topic in Owlat.",
 	ledger.CategoryUnsure:                          "Look in Owlat whether the contact is on the topic. If you are sure, \"owlat-sync topic add\" adds it.",
 	ledger.CategoryUnconfirmed:                     "The person can confirm on Owlat's preference page, or somebody does it in Owlat's dashboard.",
+	ledger.CategoryNotImported:                     "Import the files in Owlat's dashboard. Whoever is still missing then was left out there, or deleted since: \"owlat-sync run --create-missing\" creates them.",
 	ledger.CategoryNeverMail:                       "Owlat could not be told that no mail may go to the person. \"owlat-sync check\" tells whether the unsubscribe secret is wrong or the deployment does not answer; a later run tells it, and until then no run puts them on a topic.",
 	ledger.CategoryUnmatched:                       "Nothing, unless the person should be in Owlat: then let another sync create the contact, and come first.",
 	ledger.CategoryEvent:                           "Look in Owlat whether the event arrived. It is not sent again, so that its automations run once.",

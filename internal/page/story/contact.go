@@ -35,6 +35,8 @@ func OriginOf(t *explain.Tale) string {
 		return "deleted in Owlat"
 	case ledger.OriginDeleted:
 		return "deleted by this sync"
+	case ledger.OriginExported:
+		return "written to a file for Owlat's importer, and not met since"
 	}
 	return ""
 }

@@ -44,6 +44,8 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 		return Verdict{Unknown, "Left as it is in Owlat (existing: skip), because " + t.Sibling.WhyOld(m.Topic) + ".", m.At, consentAnew(topic)}
 	case ledger.MemberUnknown:
 		return unknown(t, topic)
+	case ledger.MemberImported:
+		return Verdict{Unknown, "Written to a file for Owlat's importer, which was to put them on it. Whether it did, and whether they have left since, is not known here.", m.At, consentAnew(topic)}
 	case ledger.MemberUnsure:
 		if !m.Off.IsZero() {
 			return Verdict{Off, "Not on it when Owlat was asked. An add was sent and never answered: it was lost, or the person has left since. It is not sent again.", m.Off, "If you are sure, \"owlat-sync topic add\" adds them."}

@@ -99,6 +99,8 @@ func barrier(t *explain.Tale) (v Verdict, stopped bool) {
 		return Verdict{Off, "The row is not in the source any more.", e.ChangedAt, "If the person should get mail, the source must have the row."}, true
 	case t.Sync.Match:
 		return Verdict{Tone: Off, Says: "The sync only sends events, to whoever has the address of the row. It puts nobody on a topic."}, true
+	case e.Origin == ledger.OriginExported:
+		return Verdict{Waiting, "The row was written to a file for Owlat's importer, and no run has met its contact since.", e.FirstSeen, "Import the file in Owlat's dashboard. The next run sees to it."}, true
 	case e.ContactID == "":
 		return Verdict{Tone: Waiting, Says: "The row has no contact in Owlat yet.", Do: "The next run sees to it."}, true
 	}

@@ -152,3 +152,25 @@ func TestFactsTellThatTheSecretWasNotUsed(t *testing.T) {
 		t.Errorf("it says %q", got)
 	}
 }
+
+// TestFactsTellOfRefusedKeys of a run that had several.
+func TestFactsTellOfRefusedKeys(t *testing.T) {
+	t.Parallel()
+	for want, places := range map[string][]int{
+		"": nil,
+		"Owlat refused key 2 of api_keys, at all or for what needs a scope, and the others did the work, more slowly":     {2},
+		"Owlat refused keys 1, 3 of api_keys, at all or for what needs a scope, and the others did the work, more slowly": {1, 3},
+	} {
+		r := ledger.Run{Report: owlatsync.NewReport("users", "1")}
+		r.Report.KeysRefused = places
+		got := ""
+		for _, f := range Facts(&r) {
+			if f.Name == "API keys" {
+				got += f.Text
+			}
+		}
+		if got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"owlatsync"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 )
 
@@ -54,6 +55,9 @@ func Facts(r *ledger.Run) (all []Fact) {
 	}
 	if r.Report.LinksEnded != "" {
 		add("Unsubscribe secret", "could not be used to the end, and the run went on as without it: "+Straight(r.Report.LinksEnded))
+	}
+	if refused := r.Report.KeysRefused; len(refused) > 0 {
+		add("API keys", "Owlat refused "+words.Places("key", refused)+" of api_keys, at all or for what needs a scope, and the others did the work, more slowly")
 	}
 	if n := r.Report.Kept; n > 0 {
 		add("Values kept as Owlat has them", Number(n))

@@ -128,6 +128,25 @@ func (q *Queue) Enter(ctx context.Context, shut <-chan struct{}, counted bool, d
 		return 0, time.Time{}, err
 	}
 	defer func() { <-q.turn }()
+	return q.enter(ctx, shut, counted, dither, may)
+}
+
+// EnterEach enters once with each bucket, before anybody who comes later.
+func (q *Queue) EnterEach(ctx context.Context) error {
+	if err := wait.Turn(ctx, nil, q.turn); err != nil {
+		return err
+	}
+	defer func() { <-q.turn }()
+	for i := range q.buckets {
+		if _, _, err := q.enter(ctx, nil, false, 0, func(bucket int) bool { return bucket == i }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter is Enter for whoever has the turn.
+func (q *Queue) enter(ctx context.Context, shut <-chan struct{}, counted bool, dither float64, may May) (int, time.Time, error) {
 	for {
 		select {
 		case <-shut:

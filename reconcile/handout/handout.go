@@ -1,0 +1,59 @@
+// Package handout decides who is exported for Owlat's importer, and what the ledger keeps of them. It is pure: values in, values out.
+//
+// The idea to know: only who is certainly new is handed out. Everybody else is left to runs, which can ask Owlat about them.
+package handout
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"owlatsync"
+	"owlatsync/ledger"
+	"owlatsync/reconcile/step"
+)
+
+// Person is somebody who is exported.
+type Person struct {
+	Key    string
+	Email  string
+	Fields step.Wanted // nil: the source has no value
+	Topics []string    // the ids of those that the person consents to
+	// Properties are the values of further columns, by their names.
+	Properties map[string]json.RawMessage
+}
+
+// Of returns the person of a step of a plan, whose contacts were listed; false for somebody who is left to runs. Suppressed says that no mail may go
+// to the address.
+func Of(s *step.Step, suppressed bool) (p Person, ok bool) {
+	e := s.Entry
+	if s.Outcome != owlatsync.Created || !s.New || s.OldKey != "" || s.MayExist || s.Awaits || len(s.After) > 0 || s.Left != "" || s.Import != nil ||
+		s.Never || suppressed || s.Skipped > 0 || e.ContactID != "" || e.Origin != ledger.OriginNone || !e.Intent.Create.IsZero() {
+		return p, false
+	}
+	for _, m := range e.Memberships {
+		if m.Consent && m.State != ledger.MemberWanted { // somebody has left
+			return p, false
+		}
+	}
+	for _, c := range s.Changes {
+		if c.Kind == owlatsync.AddTopic {
+			p.Topics = append(p.Topics, c.Topic)
+		}
+	}
+	p.Key, p.Email, p.Fields, p.Properties = s.Row.Key, s.Row.Email, s.Row.Fields, s.Row.Properties
+	return p, true
+}
+
+// Entry returns what the ledger keeps of a person of a step who was exported at a time: the consents are spent. At is that time on Owlat's clock.
+func Entry(s *step.Step, exported, at time.Time) *ledger.Entry {
+	e := &ledger.Entry{Key: s.Row.Key, Identity: s.Row.Email, Origin: ledger.OriginExported, FirstSeen: exported}
+	e.Memberships = slices.Clone(s.Entry.Memberships)
+	for i := range e.Memberships {
+		m := &e.Memberships[i]
+		if m.At = at; m.Consent {
+			m.State = ledger.MemberImported
+		}
+	}
+	return e
+}
