@@ -49,7 +49,7 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 		}
 		v := byName[sync.Name]
 		st := api.SyncState{Sync: of, LastGood: v.LastGood, Approved: waits.Approves}
-		st.Next, st.Waits = nextOf(sync, line.Next(sync.Name), of.Held, waits.Approves)
+		st.Next, st.Waits = nextOf(sync, line.Next(sync.Name), of.Held, waits.Approves, s.d.had.otherwise(sync))
 		st.State, st.Why = stateOf(of, v, waits, signs.At)
 		all = append(all, st)
 	}
@@ -57,7 +57,8 @@ func (s window) Syncs(ctx context.Context) ([]api.SyncState, error) {
 }
 
 // nextOf returns when a sync is next due, and the held run for whose approval its schedule waits until then; 0: it waits for none.
-func nextOf(sync config.Sync, next time.Time, held []standing.HeldRun, approves []int64) (time.Time, int64) {
+// Lifted says that the sync is another than when it last might run here: then it waits for none once.
+func nextOf(sync config.Sync, next time.Time, held []standing.HeldRun, approves []int64, lifted bool) (time.Time, int64) {
 	var open []ledger.Run
 	for _, r := range held {
 		if !slices.Contains(approves, r.ID) {
@@ -65,7 +66,7 @@ func nextOf(sync config.Sync, next time.Time, held []standing.HeldRun, approves 
 		}
 	}
 	r := waitsFor(open, next)
-	if next.IsZero() || r == nil {
+	if next.IsZero() || r == nil || lifted {
 		return next, 0
 	}
 	times, err := timesOf(sync)

@@ -28,17 +28,19 @@ func TestTheNextRunIsOneThatComes(t *testing.T) {
 		next     time.Time
 		held     []standing.HeldRun
 		approves []int64
+		lifted   bool
 		want     time.Time
 		waits    int64
 	}{
-		"nothing is held":          {sync, next, nil, nil, next, 0},
-		"a guard holds it":         {sync, next, []standing.HeldRun{held(owlatsync.GuardRemovals)}, nil, time.Date(2026, 3, 1, 11, 10, 0, 0, time.UTC), 5},
-		"it is due after the wait": {sync, at.Add(2 * time.Hour), []standing.HeldRun{held(owlatsync.GuardRemovals)}, nil, at.Add(2 * time.Hour), 0},
-		"the first run":            {sync, next, []standing.HeldRun{held(owlatsync.GuardFirstRun)}, nil, time.Time{}, 5},
-		"it is approved":           {sync, next, []standing.HeldRun{held(owlatsync.GuardFirstRun)}, []int64{5}, next, 0},
-		"without a schedule":       {config.Sync{Name: "users"}, time.Time{}, []standing.HeldRun{held(owlatsync.GuardFirstRun)}, nil, time.Time{}, 0},
+		"nothing is held":          {sync, next, nil, nil, false, next, 0},
+		"a guard holds it":         {sync, next, []standing.HeldRun{held(owlatsync.GuardRemovals)}, nil, false, time.Date(2026, 3, 1, 11, 10, 0, 0, time.UTC), 5},
+		"it is due after the wait": {sync, at.Add(2 * time.Hour), []standing.HeldRun{held(owlatsync.GuardRemovals)}, nil, false, at.Add(2 * time.Hour), 0},
+		"the first run":            {sync, next, []standing.HeldRun{held(owlatsync.GuardFirstRun)}, nil, false, time.Time{}, 5},
+		"it was changed since":     {sync, next, []standing.HeldRun{held(owlatsync.GuardFirstRun)}, nil, true, next, 0},
+		"it is approved":           {sync, next, []standing.HeldRun{held(owlatsync.GuardFirstRun)}, []int64{5}, false, next, 0},
+		"without a schedule":       {config.Sync{Name: "users"}, time.Time{}, []standing.HeldRun{held(owlatsync.GuardFirstRun)}, nil, false, time.Time{}, 0},
 	} {
-		if got, waits := nextOf(c.sync, c.next, c.held, c.approves); !got.Equal(c.want) || waits != c.waits {
+		if got, waits := nextOf(c.sync, c.next, c.held, c.approves, c.lifted); !got.Equal(c.want) || waits != c.waits {
 			t.Errorf("%s: %s, and it waits for %d", name, got, waits)
 		}
 	}
