@@ -248,7 +248,11 @@ var errStops = errors.New("the service stops")
 // watch returns the context of a run, for the log, and who is told what happens in it.
 func (h *Home) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
 	ctx, running := telemetry.Within(ctx, sync, run)
-	return ctx, []func(progress.Value){running.Observe, h.o.Metrics.Observe, h.o.Traces.Observe, telemetry.Narrate(ctx, h.log)}
+	all := []func(progress.Value){running.Observe, h.o.Metrics.Observe, h.o.Traces.Observe, telemetry.Narrate(ctx, h.log)}
+	if h.d != nil {
+		all = append(all, h.d.unsent.follow())
+	}
+	return ctx, all
 }
 
 // attempt takes in a request to Owlat.

@@ -209,7 +209,7 @@ var table = map[string][]string{
 	"/internal/vitals":             {"/ledger", "/internal/config"},
 	"/internal/telemetry":          {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
 	"/internal/alert":              {"/", "/ledger", "/owlat", "/internal/config", "/internal/hooksign", "/internal/vitals", "github.com/wneessen/go-mail"},
-	"/internal/explain":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/members", "/reconcile/progress", "/internal/config", "/internal/setup"},
+	"/internal/explain":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/members", "/reconcile/progress", "/internal/config", "/internal/setup"},
 	"/internal/garbled":            {"golang.org/x/text"},
 	"/internal/checkup":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
 	"/internal/render":             {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/reconcile/progress", "/reconcile/rounds", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
@@ -229,9 +229,10 @@ var table = map[string][]string{
 	"/internal/page/warm":    {"/internal/api", "/internal/page/figures"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/internal/config", "/internal/explain", "/internal/page/fed"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/bar", "/reconcile/members", "/reconcile/scan", "/internal/config", "/internal/explain", "/internal/page/fed"},
 	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
-	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
+	"/internal/page/heard":    {"/ledger", "/owlat", "/reconcile/bar", "/internal/config", "/internal/page/story"},
+	"/internal/page/troubles": {"/", "/ledger", "/reconcile", "/internal/page/story"},
 
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
@@ -247,7 +248,7 @@ var table = map[string][]string{
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/step",
-		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
+		"/internal/explain", "/internal/page/heard", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},
 }
 
