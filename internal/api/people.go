@@ -6,6 +6,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -28,7 +29,7 @@ type Inquiry interface {
 	// Configured returns the syncs of the configuration, in its order.
 	Configured() []config.Sync
 	// Ways returns how it becomes known who has left, and what Owlat can be told.
-	Ways() config.Ways
+	Ways() ways.Ways
 	// Contact asks Owlat for a contact, within the budget of the key. It fails as owlat's Contacts.Get does.
 	Contact(ctx context.Context, id string) (*owlat.Contact, error)
 	// Members asks on which topics a contact is, which takes nothing of the key's budget. It returns nil without the unsubscribe secret that it needs. It fails

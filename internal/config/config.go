@@ -67,21 +67,6 @@ func (o Owlat) Keys() []Secret {
 	return append([]Secret{o.APIKey}, o.MoreKeys...)
 }
 
-// Ways says how it becomes known that somebody has left a topic, and whether Owlat can be told to send somebody nothing.
-type Ways struct {
-	Webhooks bool // Owlat's webhooks come here
-	Polling  bool // memberships are read, round by round
-	Secret   bool // the unsubscribe secret is there
-}
-
-// Tell reports whether it becomes known that somebody has left a topic.
-func (w Ways) Tell() bool { return w.Webhooks || w.Polling }
-
-// Ways returns the ways that are configured.
-func (c *Config) Ways() Ways {
-	return Ways{Webhooks: len(c.Webhooks.Secrets) > 0, Polling: c.Feedback.Every > 0, Secret: c.Owlat.UnsubscribeSecret != ""}
-}
-
 // Sync is one source with its policies.
 type Sync struct {
 	Name   string

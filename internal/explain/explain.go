@@ -15,6 +15,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -32,7 +33,7 @@ type Tale struct {
 	Heard   []ledger.Feedback   // what Owlat's webhooks told of the person, oldest first
 	OptOuts []ledger.OptOut     // of the contact, as far as they are known
 	Barred  *ledger.Suppression // why no mail may go to the address; nil: it may
-	Ways    config.Ways         // how more becomes known
+	Ways    ways.Ways           // how more becomes known
 
 	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
 	RemoteErr error          // why the contact could not be read
@@ -142,7 +143,7 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 	if err != nil {
 		return nil, err
 	}
-	ways, err := Proven(ctx, s.Ledger, s.Config.Ways())
+	ways, err := Proven(ctx, s.Ledger, ways.Of(s.Config))
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
@@ -284,18 +285,18 @@ func TestWhatWebhooksTold(t *testing.T) {
 func TestWhatHasProvenToTell(t *testing.T) {
 	t.Parallel()
 	l := memory.New()
-	all := config.Ways{Webhooks: true, Polling: true, Secret: true}
-	is := func(want config.Ways) {
+	all := ways.Ways{Webhooks: true, Polling: true, Secret: true}
+	is := func(want ways.Ways) {
 		t.Helper()
 		if got, err := explain.Proven(t.Context(), l, all); err != nil || got != want {
 			t.Errorf("%+v, %v, want %+v", got, err, want)
 		}
 	}
-	is(config.Ways{Secret: true})
+	is(ways.Ways{Secret: true})
 	if _, err := l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "contact.created", Received: time.Now()}}); err != nil {
 		t.Fatal(err)
 	}
-	is(config.Ways{Webhooks: true, Secret: true})
+	is(ways.Ways{Webhooks: true, Secret: true})
 	lock, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "test"})
 	if err != nil {
 		t.Fatal(err)

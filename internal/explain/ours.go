@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"owlatsync/internal/config"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/bar"
@@ -57,7 +57,7 @@ func (t *Tale) Stranger() bool {
 }
 
 // OwlatTold says whether Owlat knows that the user lets no mail go to a person, or why not. The tales are those of the person's rows.
-func OwlatTold(s ledger.Suppression, tales []*Tale, w config.Ways) string {
+func OwlatTold(s ledger.Suppression, tales []*Tale, w ways.Ways) string {
 	if !s.Told.IsZero() {
 		return "Owlat was told, and has opted them out of everything."
 	}
@@ -91,7 +91,7 @@ type News interface {
 }
 
 // Proven returns the ways that have told something: webhooks of which one has come, and polling that has come to the end of a round.
-func Proven(ctx context.Context, l News, w config.Ways) (config.Ways, error) {
+func Proven(ctx context.Context, l News, w ways.Ways) (ways.Ways, error) {
 	last, err := l.LastFeedback(ctx)
 	if err != nil {
 		return w, err

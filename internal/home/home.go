@@ -76,7 +76,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
 	h.o.Metrics.Watch(h.d.vitals, h.session.Client)
 	h.d.meter.watch(h.session.Client)
-	h.syncs.shared, h.syncs.had, h.syncs.runner.watch = h.o.Shared, &h.d.had, h.watch
+	h.syncs.shared, h.syncs.had, h.syncs.runner.watch, h.syncs.runner.unsent = h.o.Shared, &h.d.had, h.watch, &h.d.unsent
 	h.hearing.client, h.hearing.state, h.hearing.ping, h.syncs.runner.read = h.session.Client, h.session.Engine().State, h.ping, h.hearing.read
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {
@@ -248,11 +248,7 @@ var errStops = errors.New("the service stops")
 // watch returns the context of a run, for the log, and who is told what happens in it.
 func (h *Home) watch(ctx context.Context, sync string, run int64) (context.Context, []func(progress.Value)) {
 	ctx, running := telemetry.Within(ctx, sync, run)
-	all := []func(progress.Value){running.Observe, h.o.Metrics.Observe, h.o.Traces.Observe, telemetry.Narrate(ctx, h.log)}
-	if h.d != nil {
-		all = append(all, h.d.unsent.follow())
-	}
-	return ctx, all
+	return ctx, []func(progress.Value){running.Observe, h.o.Metrics.Observe, h.o.Traces.Observe, telemetry.Narrate(ctx, h.log)}
 }
 
 // attempt takes in a request to Owlat.

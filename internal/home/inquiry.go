@@ -11,6 +11,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/errand"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/ways"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
@@ -38,7 +39,7 @@ func (l direct) Call(ctx context.Context, _ string, sealed json.RawMessage) (jso
 func (q inquiry) Configured() []config.Sync { return q.d.Config().Syncs }
 
 // Ways implements api.Inquiry.
-func (q inquiry) Ways() config.Ways { return q.d.Config().Ways() }
+func (q inquiry) Ways() ways.Ways { return ways.Of(q.d.Config()) }
 
 // Contact implements api.Inquiry.
 func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err error) {

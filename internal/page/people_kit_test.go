@@ -13,6 +13,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
@@ -34,7 +35,7 @@ type folk struct {
 	asked      int             // how often
 	rows       []owlatsync.Row // of the source of users
 	unsendable []reconcile.Trouble
-	ways       config.Ways
+	ways       ways.Ways
 	unsent     map[string]api.Unsent
 	unreadable error
 }
@@ -59,7 +60,7 @@ func (l ledgerOfFolk) Run(ctx context.Context, id int64) (*ledger.Run, error) {
 }
 
 func (f *folk) Configured() []config.Sync { return f.syncs }
-func (f *folk) Ways() config.Ways         { return f.ways }
+func (f *folk) Ways() ways.Ways           { return f.ways }
 
 func (f *folk) Unsent(sync string) (api.Unsent, bool) {
 	found, ok := f.unsent[sync]

@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -76,9 +77,9 @@ func TestWhatWeDidOurselves(t *testing.T) {
 		"the secret lacks": {ledger.MemberOut, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.NeverMail, At: at} }, []string{"Owlat was not told, because the configuration has no unsubscribe secret"}},
 		"bounced":          {ledger.MemberAdded, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Bounced, At: at} }, []string{"but Owlat sends the address no campaigns since", "(bounced)"}},
 		"still on":         {ledger.MemberAdded, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: at} }, []string{"but no mail may go to the person: the next run"}},
-		"webhooks come":    {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = config.Ways{Webhooks: true} }, []string{"(who has left since is known as far as a webhook has told it)"}},
-		"polling is on":    {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = config.Ways{Polling: true} }, []string{"as far as polling has shown it)"}},
-		"both":             {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = config.Ways{Polling: true, Webhooks: true} }, []string{"as far as a webhook or polling has told it)"}},
+		"webhooks come":    {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Webhooks: true} }, []string{"(who has left since is known as far as a webhook has told it)"}},
+		"polling is on":    {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true} }, []string{"as far as polling has shown it)"}},
+		"both":             {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true, Webhooks: true} }, []string{"as far as a webhook or polling has told it)"}},
 		"the row left": {ledger.MemberLeft, func(t *explain.Tale) {
 			t.Entry.Departed = "keep"
 			t.History = []ledger.HistoryLine{{At: at, Run: 4, Event: ledger.EventRowLeft}}

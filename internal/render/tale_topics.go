@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/ways"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -50,7 +51,7 @@ func (t memberships) topics() []string {
 }
 
 // toldHow says how it becomes known who has left since.
-func toldHow(w config.Ways) string {
+func toldHow(w ways.Ways) string {
 	switch {
 	case w.Webhooks && w.Polling:
 		return "(who has left since is known as far as a webhook or polling has told it)"

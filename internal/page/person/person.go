@@ -10,6 +10,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/page/story"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 )
 
@@ -23,7 +24,7 @@ type Person struct {
 	Tales   []*explain.Tale
 	Heard   []ledger.Feedback   // of the address, also without a row
 	Barred  *ledger.Suppression // of the address, of the contact of a row, or of a contact whose id was typed
-	Ways    config.Ways         // how more becomes known of anybody
+	Ways    ways.Ways           // how more becomes known of anybody
 	Choices []*explain.Tale     // rows of several persons that have the key that was typed; there is nothing else then
 }
 
@@ -31,7 +32,7 @@ type Person struct {
 func (p *Person) Known() bool { return len(p.Tales) > 0 || len(p.Heard) > 0 || p.Barred != nil }
 
 // Find finds out what a ledger knows of somebody. It tells also of rows in syncs that the configuration does not have.
-func Find(ctx context.Context, l explain.Ledger, syncs []config.Sync, ways config.Ways, who Subject) (_ *Person, err error) {
+func Find(ctx context.Context, l explain.Ledger, syncs []config.Sync, ways ways.Ways, who Subject) (_ *Person, err error) {
 	p := &Person{Subject: who, Ways: ways}
 	if err := p.search(ctx, l, syncs); err != nil || len(p.Choices) > 0 {
 		return p, err

@@ -12,6 +12,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/page/story"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -23,7 +24,7 @@ var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // tale returns what is known of a row that is in step, with changes.
 func tale(change func(*explain.Tale)) *explain.Tale {
 	t := &explain.Tale{
-		Sync: config.Sync{Name: "users", OnRemoteDelete: "skip", Topics: []config.Topic{{ID: "news", When: "newsletter"}}}, Key: "1", At: at.Add(24 * time.Hour), Ways: config.Ways{Webhooks: true},
+		Sync: config.Sync{Name: "users", OnRemoteDelete: "skip", Topics: []config.Topic{{ID: "news", When: "newsletter"}}}, Key: "1", At: at.Add(24 * time.Hour), Ways: ways.Ways{Webhooks: true},
 		Entry: &ledger.Entry{
 			Key: "1", ContactID: "k1", Email: "ada@example.com", Origin: ledger.OriginCreated, FirstSeen: at, ChangedAt: at,
 			Memberships: []ledger.Membership{{Topic: "news", Consent: true, State: ledger.MemberAdded, At: at}},
@@ -80,11 +81,11 @@ func TestAnswers(t *testing.T) {
 		do     string
 	}{
 		"on":                {func(*explain.Tale) {}, "Yes", story.Good, "was put on the topic. No webhook of Owlat has told that they left since.", ""},
-		"on, by polling":    {func(t *explain.Tale) { t.Ways = config.Ways{Polling: true} }, "Yes", story.Good, "Polling has not shown", ""},
+		"on, by polling":    {func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true} }, "Yes", story.Good, "Polling has not shown", ""},
 		"on, by both":       {func(t *explain.Tale) { t.Ways.Polling = true }, "Yes", story.Good, "Neither a webhook nor polling", ""},
-		"nothing tells":     {func(t *explain.Tale) { t.Ways = config.Ways{} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here: no webhook comes", "the unsubscribe secret"},
-		"nothing but asked": {func(t *explain.Tale) { t.Ways = config.Ways{Secret: true} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here", "when it is asked now"},
-		"asked now":         {func(t *explain.Tale) { t.Ways = config.Ways{}; asked(true)(t) }, "Yes", story.Good, "was put on the topic.", ""},
+		"nothing tells":     {func(t *explain.Tale) { t.Ways = ways.Ways{} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here: no webhook comes", "the unsubscribe secret"},
+		"nothing but asked": {func(t *explain.Tale) { t.Ways = ways.Ways{Secret: true} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here", "when it is asked now"},
+		"asked now":         {func(t *explain.Tale) { t.Ways = ways.Ways{}; asked(true)(t) }, "Yes", story.Good, "was put on the topic.", ""},
 		"off now":           {asked(false), "No", story.Off, "Not on it, as Owlat says now", "sign up again"},
 		"on now":            {func(t *explain.Tale) { state(ledger.MemberSkipped)(t); asked(true)(t) }, "Yes", story.Good, "was put on the topic", ""},
 		"no topics":         {func(t *explain.Tale) { t.Sync.Topics, t.Entry.Memberships = nil, nil }, "Not known here", story.Unknown, "This sync puts nobody on a topic", ""},
@@ -166,18 +167,18 @@ func barred(s ledger.Suppression) func(*explain.Tale) {
 func TestWhetherOwlatWasTold(t *testing.T) {
 	t.Parallel()
 	later := at.Add(time.Minute)
-	secret := config.Ways{Secret: true}
+	secret := ways.Ways{Secret: true}
 	never := ledger.Suppression{Reason: ledger.NeverMail, At: at}
 	for name, test := range map[string]struct {
 		is     ledger.Suppression
-		ways   config.Ways
+		ways   ways.Ways
 		change func(*explain.Tale)
 		says   string
 	}{
 		"told":            {ledger.Suppression{Reason: ledger.NeverMail, At: at, Sent: at, Told: later}, secret, nil, "Owlat was told, and has opted them out of everything."},
-		"by a list":       {ledger.Suppression{Reason: ledger.Listed, At: at, Told: later}, config.Ways{}, nil, "Somebody handed in a list"},
+		"by a list":       {ledger.Suppression{Reason: ledger.Listed, At: at, Told: later}, ways.Ways{}, nil, "Somebody handed in a list"},
 		"not yet":         {never, secret, nil, "Owlat is not told yet. The next run that reads all rows tells it."},
-		"no secret":       {never, config.Ways{}, nil, "Owlat was not told, because the configuration has no unsubscribe secret"},
+		"no secret":       {never, ways.Ways{}, nil, "Owlat was not told, because the configuration has no unsubscribe secret"},
 		"no answer":       {ledger.Suppression{Reason: ledger.NeverMail, At: at, Sent: at}, secret, nil, "its answer is not known. The next run sends it again."},
 		"listed, unheard": {ledger.Suppression{Reason: ledger.Listed, At: at, Sent: at}, secret, nil, "Hand the list in once more."},
 		"no contact":      {never, secret, func(t *explain.Tale) { t.Entry.ContactID = "" }, "because no contact of theirs is known here"},
@@ -232,7 +233,7 @@ func TestATopicOfWhomNoMailMayReach(t *testing.T) {
 		"bounced":      {barred(ledger.Suppression{Reason: ledger.Bounced}), "not on it", "Owlat sends them no campaigns now, because a mail to the address came back for good."},
 		"complained":   {barred(ledger.Suppression{Reason: ledger.Complained}), "not on it", "because the person marked a mail as spam."},
 		"still on":     {barred(ledger.Suppression{Reason: ledger.NeverMail}), "not yet", "A run had put them on it. Now no mail may go to the person."},
-		"nothing told": {func(t *explain.Tale) { t.Ways = config.Ways{} }, "put on it", "Whether they left since is not known here"},
+		"nothing told": {func(t *explain.Tale) { t.Ways = ways.Ways{} }, "put on it", "Whether they left since is not known here"},
 		"by our word": {func(t *explain.Tale) {
 			barred(ledger.Suppression{Reason: ledger.NeverMail, Sent: at, Told: at})(t)
 			state(ledger.MemberOut)(t)

@@ -3,13 +3,13 @@ package story
 import (
 	"fmt"
 
-	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 )
 
 // Suppressed says that no mail may go to an address, why, and whether Owlat knows. The tales are those of the person's rows.
-func Suppressed(s ledger.Suppression, tales []*explain.Tale, w config.Ways) Answer {
+func Suppressed(s ledger.Suppression, tales []*explain.Tale, w ways.Ways) Answer {
 	v := Answer{Word: no, Verdict: Verdict{Tone: Off, At: s.At}}
 	const so = ", so no run puts them on a topic or sends an event for them. "
 	switch s.Reason {

@@ -9,6 +9,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/page/fed"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
@@ -244,7 +245,7 @@ func added(t *explain.Tale, m *ledger.Membership, topic *config.Topic) (v Verdic
 }
 
 // toKnow says how it becomes known whether somebody has left.
-func toKnow(w config.Ways) string {
+func toKnow(w ways.Ways) string {
 	if w.Secret {
 		return "Owlat says it when it is asked now. Webhooks or polling would tell it by themselves."
 	}

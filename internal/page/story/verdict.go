@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 )
 
@@ -133,7 +133,7 @@ func ofTopics(t *explain.Tale, topics []Topic) Verdict {
 }
 
 // since says how it would be known here that somebody has left a topic.
-func since(w config.Ways) string {
+func since(w ways.Ways) string {
 	switch {
 	case w.Webhooks && w.Polling:
 		return "Neither a webhook nor polling has told that they left since."
