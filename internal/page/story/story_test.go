@@ -88,10 +88,13 @@ func TestAnswers(t *testing.T) {
 		"asked now":         {func(t *explain.Tale) { t.Ways = ways.Ways{}; asked(true)(t) }, "Yes", story.Good, "was put on the topic.", ""},
 		"off now":           {asked(false), "No", story.Off, "Not on it, as Owlat says now", "sign up again"},
 		"on now":            {func(t *explain.Tale) { state(ledger.MemberSkipped)(t); asked(true)(t) }, "Yes", story.Good, "was put on the topic", ""},
-		"no topics":         {func(t *explain.Tale) { t.Sync.Topics, t.Entry.Memberships = nil, nil }, "Not known here", story.Unknown, "This sync puts nobody on a topic", ""},
-		"bounced":           {barred(ledger.Suppression{Reason: ledger.Bounced}), "No", story.Off, "came back for good", "lift the suppression"},
-		"complained":        {barred(ledger.Suppression{Reason: ledger.Complained}), "No", story.Off, "as spam", "only if the person asked"},
-		"never applied":     {func(t *explain.Tale) { t.Entry = nil }, "Not yet", story.Waiting, "No run has taken the row up", "Ask for a run"},
+		"deleted, as Owlat says now": {func(t *explain.Tale) {
+			t.RemoteErr = &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: 404}
+		}, "No", story.Off, "Owlat has no such contact any more.", "on_remote_delete says: skip"},
+		"no topics":     {func(t *explain.Tale) { t.Sync.Topics, t.Entry.Memberships = nil, nil }, "Not known here", story.Unknown, "This sync puts nobody on a topic", ""},
+		"bounced":       {barred(ledger.Suppression{Reason: ledger.Bounced}), "No", story.Off, "came back for good", "lift the suppression"},
+		"complained":    {barred(ledger.Suppression{Reason: ledger.Complained}), "No", story.Off, "as spam", "only if the person asked"},
+		"never applied": {func(t *explain.Tale) { t.Entry = nil }, "Not yet", story.Waiting, "No run has taken the row up", "Ask for a run"},
 		"given up": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Parked: true, Category: ledger.CategoryTaken, Reason: "taken"}
 			state(ledger.MemberOut)(t)
