@@ -36,7 +36,7 @@ type Of struct {
 type List struct {
 	Kinds      []Kind
 	Lines      []Line
-	Older      string // where older ones are; empty: there are none
+	Older      string // where older ones may be; empty: there are none
 	Sees       bool   // whoever looks may see addresses
 	Counts     []Count
 	More       bool // there are more suppressions than were counted
@@ -74,6 +74,10 @@ const (
 	Listed           = 50
 	listedSuppressed = 50
 	countedAtMost    = 5000
+
+	// How much feedback is looked at, at once and how often, for what matters.
+	looked    = 1000
+	looksMost = 4
 )
 
 // all is the name of everything that Owlat told.
@@ -92,17 +96,6 @@ var kinds = []struct{ name, text string }{
 	{all, "Everything"},
 }
 
-// events returns the events of a kind.
-func events(kind string) []string {
-	switch kind {
-	case "":
-		return matters
-	case all:
-		return []string{""}
-	}
-	return []string{kind}
-}
-
 // Read returns the part of the list that is asked for.
 func Read(ctx context.Context, of Of) (v List, err error) {
 	v.Sees = of.Person != nil
@@ -113,13 +106,12 @@ func Read(ctx context.Context, of Of) (v List, err error) {
 	for _, k := range kinds {
 		v.Kinds = append(v.Kinds, Kind{k.text, of.at(k.name, 0), k.name == kind})
 	}
-	found, err := of.read(ctx, kind)
+	found, next, err := of.read(ctx, kind)
 	if err != nil {
 		return v, err
 	}
-	if len(found) > Listed {
-		found = found[:Listed]
-		v.Older = of.at(kind, found[Listed-1].ID)
+	if next > 0 {
+		v.Older = of.at(kind, next)
 	}
 	if v.Lines, err = of.lines(ctx, found); err != nil {
 		return v, err
@@ -127,21 +119,46 @@ func Read(ctx context.Context, of Of) (v List, err error) {
 	return v, of.suppressed(ctx, &v)
 }
 
-// read returns the latest feedback of a kind, one more than is listed.
-func (of Of) read(ctx context.Context, kind string) (found []ledger.Feedback, err error) {
+// read returns the latest feedback of a kind, and the number before which there may be more; 0: there is none.
+func (of Of) read(ctx context.Context, kind string) (found []ledger.Feedback, next int64, err error) {
 	before, err := strconv.ParseInt(of.Query.Get("before"), 10, 64)
 	if err != nil || before < 0 {
 		before = 0 // from the newest
 	}
-	for _, event := range events(kind) {
-		some, err := of.Rows.Feedbacks(ctx, event, "", before, Listed+1)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, some...)
+	if kind == "" {
+		return of.mattering(ctx, before)
 	}
-	slices.SortFunc(found, func(a, b ledger.Feedback) int { return cmp.Compare(b.ID, a.ID) })
-	return found[:min(len(found), Listed+1)], nil
+	if kind == all {
+		kind = ""
+	}
+	found, err = of.Rows.Feedbacks(ctx, kind, "", before, Listed+1)
+	if len(found) > Listed {
+		found = found[:Listed]
+		next = found[Listed-1].ID
+	}
+	return found, next, err
+}
+
+// mattering returns what matters of the latest feedback. It looks at so much alone that the page comes at once: there may be very many new contacts.
+func (of Of) mattering(ctx context.Context, before int64) (found []ledger.Feedback, next int64, err error) {
+	for range looksMost {
+		some, err := of.Rows.Feedbacks(ctx, "", "", before, looked)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, f := range some {
+			if before = f.ID; !slices.Contains(matters, f.Event) {
+				continue
+			}
+			if found = append(found, f); len(found) == Listed {
+				return found, before, nil
+			}
+		}
+		if len(some) < looked {
+			return found, 0, nil
+		}
+	}
+	return found, before, nil
 }
 
 // at returns the address of a part of the list.
