@@ -34,7 +34,7 @@ type Summary struct {
 	FirstRun  bool   `json:"first_run"`          // the sync has never been compared with Owlat before
 	// SetBack says that the ledger was found to be older than what was done, and no run has come to its end since: consents that
 	// it did not know of count as old ones, and events that may have been sent are not sent.
-	SetBack     bool             `json:"set_back,omitempty"`
+	SetBack bool `json:"set_back,omitempty"`
 	// Kept counts the values that stay as Owlat has them although rows say something else, because they may not be overwritten, and of which no run has
 	// told yet. Looks counts the contacts that are read right before they are changed: somebody may have changed them in Owlat, and what is found so is
 	// kept too.

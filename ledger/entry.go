@@ -242,4 +242,11 @@ type Failure struct {
 	Parked      bool        `json:"parked"`
 	Fingerprint Fingerprint `json:"fingerprint"`       // of the row that failed: a changed row is tried at once
 	Absence     bool        `json:"absence,omitempty"` // the failed step follows from the row's absence
+	Holder      RowRef      `json:"holder,omitzero"`   // the row whose contact has what this one needs, its address; the zero value: none that may be named
+}
+
+// RowRef names a row, by a key that is no address and holds none.
+type RowRef struct {
+	Sync string `json:"sync"`
+	Key  string `json:"key"`
 }

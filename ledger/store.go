@@ -144,6 +144,12 @@ const (
 	NoteRetry  = "asked for"
 )
 
+// EventOptedOut is the line of a row whose person a run opted out of everything in Owlat.
+const EventOptedOut = "opted out of everything"
+
+// EventRowLeft is the line of a row that has left the source, from the run that noticed it.
+const EventRowLeft = "row left"
+
 // HistoryKept is how long the history of rows and the records of runs are kept by default.
 const HistoryKept = 90 * 24 * time.Hour
 

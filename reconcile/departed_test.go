@@ -271,3 +271,61 @@ func TestARetriedAbsenceIsTriedInTheNextRun(t *testing.T) {
 		u.synced("changes: unchanged 1")
 	})
 }
+
+// TestTheHistoryTellsThatARowLeft once, when a run notices it, whatever follows from it, and once more when the row has been back.
+func TestTheHistoryTellsThatARowLeft(t *testing.T) {
+	t.Parallel()
+	for _, onMissing := range []reconcile.MissingPolicy{reconcile.MissingKeep, reconcile.MissingLeave, reconcile.MissingDelete} {
+		t.Run(string(onMissing), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+			w.sync.OnMissing = onMissing
+			times := func() (n int) {
+				t.Helper()
+				lines, err := w.ledger.History(t.Context(), w.sync.Name, "0")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, line := range lines {
+					if line.Event == ledger.EventRowLeft {
+						n++
+						if line.Run == 0 || line.At.IsZero() {
+							t.Errorf("%+v", line)
+						}
+					}
+				}
+				return n
+			}
+			w.run(between(0, 30)...)
+			if times() != 0 {
+				t.Error("it left before it did")
+			}
+			w.run(between(1, 30)...)
+			w.run(between(1, 30)...)
+			if n := times(); n != 1 {
+				t.Errorf("it is told %d times", n)
+			}
+			w.run(between(0, 30)...)
+			w.run(between(1, 30)...)
+			if n := times(); n != 2 {
+				t.Errorf("after a second time it is told %d times", n)
+			}
+		})
+	}
+}
+
+// TestATakenAddressNamesTheRowThatHasIt, by a key that holds no address.
+func TestATakenAddressNamesTheRowThatHasIt(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]ledger.RowRef{"7": {Sync: "orders", Key: "7"}, "b@example.com": {}} {
+		w := newWorld(t, reconcile.Topic{ID: "news", When: true})
+		w.run(user("1", "a@example.com", "A", true))
+		w.sync.Name = "orders"
+		w.run(user(key, "b@example.com", "B", true))
+		w.sync.Name = "users"
+		w.run(user("1", "b@example.com", "A", true))
+		if f := w.entryOf("1").Failure; f == nil || f.Category != ledger.CategoryTaken || f.Holder != want {
+			t.Errorf("%s: %+v", key, f)
+		}
+	}
+}

@@ -29,7 +29,7 @@ func TestADuplicateNamesTheWinner(t *testing.T) {
 		keys    [2]string
 		later   []string // what the reason says once the winner is in step
 	}{
-		{"with keys", false, [2]string{"1", "2"}, []string{"the row with key 1 (row 3)", "the contact is its own"}},
+		{"with keys", false, [2]string{"1", "2"}, []string{"the row with key 1 has the same address", "the contact is its own"}},
 		{"with a key that is an address", false, [2]string{"a@example.com", "2"}, []string{"another row (row 3)", "the contact is its own"}},
 		{"with the same key", false, [2]string{"1", "1"}, []string{"another row with this key, in row 3"}},
 		{"without keys", true, [2]string{"", ""}, []string{"another row with this key, in row 3"}},
@@ -51,7 +51,13 @@ func TestADuplicateNamesTheWinner(t *testing.T) {
 					reason := w.duplicated()["row 4"]
 					want := tt.later
 					if run == 0 {
-						want = []string{"row 3"}
+						if want = []string{"row 3"}; tt.keys == [2]string{"1", "2"} {
+							want = []string{"the row with key 1 has the same address"} // which names it
+						}
+					}
+					instead := w.outcomes(owlatsync.Duplicate)[0].Instead
+					if named := tt.keys[0] == "1"; instead == nil || (instead.Key == "1") != named || instead.Differs != differ || instead.Same != (tt.keys[0] == tt.keys[1]) {
+						t.Errorf("run %d has %+v", run, instead)
 					}
 					if strings.Contains(reason, "@") {
 						t.Errorf("run %d says %q", run, reason)

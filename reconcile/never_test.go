@@ -14,6 +14,7 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/bar"
 )
 
 // neverMail is a row that says that no mail may go to the person, whatever else it says.
@@ -104,6 +105,38 @@ func TestNeverMail(t *testing.T) {
 		}
 		if w.linksSent() != 1 {
 			t.Errorf("%d opt-outs were sent", w.linksSent())
+		}
+	}
+}
+
+// TestALiftedNeverMail: nothing follows from a lift alone. A row that goes on saying so suppresses the person again when it changes, and one that says so no more counts as anybody's: its
+// consent is new, and the add ends the opt-out in Owlat.
+func TestALiftedNeverMail(t *testing.T) {
+	t.Parallel()
+	for _, corrected := range []bool{false, true} {
+		w := newNever(t, true, reconcile.Topic{ID: "news", When: true})
+		w.run(user("1", "a@example.com", "A", true))
+		w.run(neverMail(user("1", "a@example.com", "A", true)))
+		w.wantOut("a@example.com")
+		if was, err := bar.Lift(t.Context(), w.ledger, "a@example.com"); !was || err != nil {
+			t.Fatal(was, err)
+		}
+		before := w.requests()
+		w.run(neverMail(user("1", "a@example.com", "A", true)))
+		w.sent(before)
+		w.wantOut("a@example.com")
+		next := neverMail(user("1", "a@example.com", "New", true))
+		if next.Suppressed = !corrected; !corrected {
+			w.run(next)
+			w.wantOut("a@example.com")
+			if w.linksSent() != 2 {
+				t.Errorf("%d opt-outs were sent", w.linksSent())
+			}
+			continue
+		}
+		w.run(next)
+		if out, topics := w.optedOut("a@example.com"); out || topics != 1 {
+			t.Errorf("once the row is corrected: opted out %v, on %d topics", out, topics)
 		}
 	}
 }

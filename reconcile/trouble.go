@@ -15,7 +15,7 @@ var TroubleKinds = []string{"row", "event", "topic", string(owlatsync.Invalid), 
 
 // TroubleOf returns what is wrong with a row that Unsendable told.
 func TroubleOf(d Decision, sync string) Trouble {
-	return Trouble{Sync: sync, Key: d.Key, Position: d.Position, Address: d.Address(), What: string(d.Outcome), Category: ledger.CategorySource, Reason: d.Reason, Parked: true}
+	return Trouble{Sync: sync, Key: d.Key, Position: d.Position, Address: d.Address(), What: string(d.Outcome), Category: ledger.CategorySource, Reason: d.Reason, Parked: true, Instead: d.Instead}
 }
 
 // Trouble is something about a row that was not done, or that may have been done.
@@ -32,6 +32,8 @@ type Trouble struct {
 	Last     time.Time
 	NextTry  time.Time // zero: no run tries it again by itself
 	Parked   bool
+	Instead  *step.Instead // the row that counts instead of a duplicate; nil: it is none
+	Holder   ledger.RowRef // see ledger.Failure
 }
 
 // Troubles returns what is wrong with an entry of the sync now, by the ledger's clock, nil if it is in order.
@@ -39,7 +41,7 @@ func Troubles(e *ledger.Entry, sync string, now time.Time) []Trouble {
 	var out []Trouble
 	if f := e.Failure; f != nil {
 		t := Trouble{Sync: sync, Key: e.Key, Address: e.Email, What: "row", Category: f.Category, Reason: f.Reason,
-			Attempts: f.Attempts, First: f.First, Last: f.Last, NextTry: f.NextTry, Parked: f.Parked}
+			Attempts: f.Attempts, First: f.First, Last: f.Last, NextTry: f.NextTry, Parked: f.Parked, Holder: f.Holder}
 		if f.Parked {
 			t.NextTry = time.Time{}
 		} else if !f.Waits(now) && now.Before(f.NextTry) {

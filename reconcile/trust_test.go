@@ -445,7 +445,7 @@ func TestAContactThatAnotherSyncRenamedStaysItsRows(t *testing.T) {
 		if c := w.contact("b@example.com"); c.FirstName != "A" || len(c.Topics) != 1 || w.server.Len() != 1 {
 			t.Errorf("the contact is %+v, one of %d", c, w.server.Len())
 		}
-		if reason := w.done("2").Reason; !strings.Contains(reason, "key 1 (row 1): another sync") {
+		if reason := w.done("2").Reason; !strings.Contains(reason, "key 1: another sync") {
 			t.Errorf("the reason is %q", reason)
 		}
 	})

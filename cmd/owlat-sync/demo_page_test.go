@@ -57,6 +57,12 @@ func TestDemoOnThePage(t *testing.T) {
 	p.Go(page + "/syncs/users")
 	p.UntilText("Latest runs")
 	p.Accessible()
+	p.Go(page + "/people")
+	p.Click("#word")
+	p.Type("11") // who has left
+	p.Follow(func() { p.Press("Enter") })
+	p.UntilText("No. Topic")
+	p.UntilText("The person left it, as one of Owlat's webhooks told.")
 	if problems := p.Problems(); len(problems) > 0 {
 		t.Error(problems)
 	}

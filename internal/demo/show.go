@@ -92,12 +92,15 @@ func (s *stage) prepare(ctx context.Context) error {
 	if !found {
 		return errors.New("the configuration has no sync \"" + theSync + "\"")
 	}
-	text = []byte("serve: {listen: \"127.0.0.1:0\"}\n" + head + "\n  " + theSync + ":\n    schedule: every 1m\n    guards: {first_run: allow}\n" + rest)
+	text = []byte("serve: {listen: \"127.0.0.1:0\"}\nwebhooks: {secrets: [\"" + hookSecret + "\"]}\n" + head + "\n  " + theSync + ":\n    schedule: every 1m\n    guards: {first_run: allow}\n" + rest)
 	if err := os.WriteFile(s.path(config.DefaultFile), text, 0o600); err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
 	}
 	return nil
 }
+
+// hookSecret signs the webhooks that the emulator sends to the service, on this machine.
+const hookSecret = "whsec_demo_of_owlat_sync_on_this_machine"
 
 // show tells the story beside the page of a service.
 type show struct {
@@ -112,6 +115,9 @@ func (s show) tell(ctx context.Context) error {
 	}
 	s.Tell("The page of the demo:\n\n  %s\n\n", s.page)
 	s.Tell("It is open on this machine alone. Behind it are a database of %d invented users, an Owlat that sends no mail,\nand a service that syncs them every minute. Ctrl-C ends it, and nothing of it stays.\n\n", facts.Rows)
+	if _, err := s.server.AddWebhook(s.page+"/webhooks/owlat", hookSecret, "topic.unsubscribed", "email.bounced", "email.complained"); err != nil {
+		return fmt.Errorf("let webhooks come: %w", err)
+	}
 	s.Tell("- The first run begins: Owlat takes 10 requests a second.\n")
 	if err := s.run(ctx, false); err != nil {
 		return err
@@ -119,6 +125,9 @@ func (s show) tell(ctx context.Context) error {
 	s.Tell("- A day later:\n")
 	if err := s.server.Unsubscribe(Leaver(), s.topic); err != nil {
 		return fmt.Errorf("leave the newsletter: %w", err)
+	}
+	if err := s.server.WaitWebhooks(ctx); err != nil {
+		return fmt.Errorf("wait for the webhook: %w", err)
 	}
 	for _, c := range Changes() {
 		s.Tell("    %s\n", c.What)

@@ -15,6 +15,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -32,6 +33,7 @@ type Tale struct {
 	Heard   []ledger.Feedback   // what Owlat's webhooks told of the person, oldest first
 	OptOuts []ledger.OptOut     // of the contact, as far as they are known
 	Barred  *ledger.Suppression // why no mail may go to the address; nil: it may
+	Ways    ways.Ways           // how more becomes known
 
 	Remote    *owlat.Contact // nil: not asked for, or the contact does not exist
 	RemoteErr error          // why the contact could not be read
@@ -141,10 +143,14 @@ func (q *Question) Tales(ctx context.Context, s *setup.Session, sync config.Sync
 	if err != nil {
 		return nil, err
 	}
+	ways, err := Proven(ctx, s.Ledger, ways.Of(s.Config))
+	if err != nil {
+		return nil, err
+	}
 	var tales []*Tale
 	for _, key := range found.keys {
 		t := found.tale(sync, key)
-		t.PlanErr, t.Planned = planErr, !q.Offline && planErr == nil
+		t.PlanErr, t.Planned, t.Ways = planErr, !q.Offline && planErr == nil, ways
 		known, err := t.recall(ctx, s.Ledger, entries[key])
 		if err != nil {
 			return nil, err

@@ -15,7 +15,9 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
+	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
@@ -277,4 +279,33 @@ func TestWhatWebhooksTold(t *testing.T) {
 	if m := told[0].Entry.Membership(topic); m == nil || m.State != ledger.MemberOptedOut {
 		t.Errorf("the membership is told as %+v", m)
 	}
+}
+
+// TestWhatHasProvenToTell: webhooks count once one has come, and polling once a round has come to its end.
+func TestWhatHasProvenToTell(t *testing.T) {
+	t.Parallel()
+	l := memory.New()
+	all := ways.Ways{Webhooks: true, Polling: true, Secret: true}
+	is := func(want ways.Ways) {
+		t.Helper()
+		if got, err := explain.Proven(t.Context(), l, all); err != nil || got != want {
+			t.Errorf("%+v, %v, want %+v", got, err, want)
+		}
+	}
+	is(ways.Ways{Secret: true})
+	if _, err := l.TakeIn(t.Context(), ledger.News{Feedback: ledger.Feedback{Event: "contact.created", Received: time.Now()}}); err != nil {
+		t.Fatal(err)
+	}
+	is(ways.Ways{Webhooks: true, Secret: true})
+	lock, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.KeepRound(t.Context(), ledger.Round{Began: time.Now(), Ended: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	is(all)
 }

@@ -35,6 +35,10 @@ func Happened(h ledger.HistoryLine) string {
 		return "found the contact deleted in Owlat"
 	case "deleted":
 		return "deleted the contact"
+	case ledger.EventOptedOut:
+		return "opted the person out of everything in Owlat, because no mail may go to them"
+	case ledger.EventRowLeft:
+		return "found that the row has left the source"
 	case "retry":
 		return "asked to try again"
 	case "event sent":

@@ -48,6 +48,7 @@ type Deployment struct {
 	hooks  slot // the receiver of webhooks
 	had    had
 	counts counts
+	unsent unsent
 	meter  meter                  // of the home's requests, if that is here
 	wrong  atomic.Pointer[string] // why a new configuration is not taken over; nil: it is
 

@@ -76,7 +76,7 @@ func (h *Home) open(ctx context.Context, cfg *config.Config) (err error) {
 	h.syncs = newSyncs(h.session.Ledger, h.session, h.d.hub, h.log)
 	h.o.Metrics.Watch(h.d.vitals, h.session.Client)
 	h.d.meter.watch(h.session.Client)
-	h.syncs.shared, h.syncs.had, h.syncs.runner.watch = h.o.Shared, &h.d.had, h.watch
+	h.syncs.shared, h.syncs.had, h.syncs.runner.watch, h.syncs.runner.unsent = h.o.Shared, &h.d.had, h.watch, &h.d.unsent
 	h.hearing.client, h.hearing.state, h.hearing.ping, h.syncs.runner.read = h.session.Client, h.session.Engine().State, h.ping, h.hearing.read
 	h.Desk = h.syncs.queue.Desk()
 	if !h.o.Shared {

@@ -11,6 +11,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/errand"
 	"owlatsync/internal/setup"
+	"owlatsync/internal/ways"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
 )
@@ -36,6 +37,9 @@ func (l direct) Call(ctx context.Context, _ string, sealed json.RawMessage) (jso
 
 // Configured implements api.Inquiry.
 func (q inquiry) Configured() []config.Sync { return q.d.Config().Syncs }
+
+// Ways implements api.Inquiry.
+func (q inquiry) Ways() ways.Ways { return ways.Of(q.d.Config()) }
 
 // Contact implements api.Inquiry.
 func (q inquiry) Contact(ctx context.Context, id string) (_ *owlat.Contact, err error) {
@@ -80,6 +84,9 @@ func (q inquiry) through(ctx context.Context, to carrier, cfg *config.Config, id
 	}
 	return client.Contacts.Get(ctx, id)
 }
+
+// Unsent implements api.Inquiry.
+func (q inquiry) Unsent(sync string) (api.Unsent, bool) { return q.d.unsent.rows(sync) }
 
 // Read implements api.Inquiry.
 func (q inquiry) Read(ctx context.Context, sync config.Sync, see func(*owlatsync.Row), each func(reconcile.Trouble) error) error {

@@ -30,6 +30,7 @@ type runner struct {
 	// astray hears of syncs whose run of keys found none of them; nil: nobody.
 	astray func(sync string)
 	seats  *seats.Room // nil: any number of runs read at once
+	unsent *unsent     // nil: nobody asks for what could not be sent
 	// read hears of syncs whose run has read its source; nil: nobody.
 	read func(sync string)
 }
@@ -46,6 +47,9 @@ func (r *runner) Run(ctx context.Context, j *turns.Job) (again bool, err error) 
 		var others []func(progress.Value)
 		ctx, others = r.watch(ctx, j.Sync, j.Run)
 		told = append(others, told...)
+	}
+	if r.unsent != nil {
+		told = append(told, r.unsent.follow())
 	}
 	began := false
 	observe := func(v progress.Value) {

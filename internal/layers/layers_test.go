@@ -195,7 +195,7 @@ var table = map[string][]string{
 	"/internal/home": {
 		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/internal/alert", "/internal/api", "/internal/config", "/internal/errand", "/internal/events",
 		"/internal/exitcode", "/internal/feedback", "/internal/problem", "/internal/schedule", "/internal/setup", "/internal/standing",
-		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback",
+		"/internal/seats", "/internal/telemetry", "/internal/turns", "/internal/vitals", "/internal/wake", "/internal/writeback", "/internal/ways",
 	},
 	"/internal/serve": {
 		"/ledger", "/ledger/postgres", "/internal/access", "/internal/alert", "/internal/api", "/internal/cluster", "/internal/cluster/roll", "/internal/config", "/internal/events", "/internal/home", "/internal/page", "/internal/problem",
@@ -208,14 +208,15 @@ var table = map[string][]string{
 	"/internal/cluster/roll":       {"github.com/jackc/pgx/v5"},
 	"/internal/setup":              {"/", "/owlat", "/internal/errand", "/internal/feedback", "/ledger", "/ledger/postgres", "/ledger/sqlite", "/ledger/transfer", "/reconcile", "/reconcile/progress", "/reconcile/rounds", "/source", "/source/mongo", "/source/xlsx", "/internal/config", "/internal/exitcode", "/internal/problem", "/internal/sourcedsn", "/internal/topics", "/internal/words", "/internal/writeback", "go.mongodb.org/mongo-driver/v2"},
 	"/internal/wake":               {"/", "/internal/config", "/internal/turns", "/source/notify"},
+	"/internal/ways":               {"/internal/config"},
 	"/internal/standing":           {"/ledger", "/reconcile", "/internal/config"},
 	"/internal/vitals":             {"/ledger", "/internal/config"},
 	"/internal/telemetry":          {"/", "/ledger", "/owlat", "/reconcile/progress", "/internal/config", "/internal/vitals", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"},
 	"/internal/alert":              {"/", "/ledger", "/owlat", "/internal/config", "/internal/hooksign", "/internal/vitals", "github.com/wneessen/go-mail"},
-	"/internal/explain":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/members", "/reconcile/own", "/reconcile/progress", "/internal/config", "/internal/setup"},
+	"/internal/explain":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/members", "/reconcile/own", "/reconcile/progress", "/internal/config", "/internal/setup", "/internal/ways"},
 	"/internal/garbled":            {"golang.org/x/text"},
 	"/internal/checkup":            {"/", "/owlat", "/ledger", "/reconcile", "/reconcile/scan", "/source", "/internal/config", "/internal/exitcode", "/internal/feedback", "/internal/garbled", "/internal/problem", "/internal/setup", "/internal/topics", "/internal/sourcedsn", "/internal/words", "/internal/writeback"},
-	"/internal/render":             {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/reconcile/progress", "/reconcile/rounds", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words"},
+	"/internal/render":             {"/", "/internal/list", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/reconcile/progress", "/reconcile/rounds", "/internal/checkup", "/internal/config", "/internal/csvout", "/internal/explain", "/internal/problem", "/internal/bar", "/internal/standing", "/internal/words", "/internal/ways"},
 	"/internal/render/differences": {"/", "/ledger", "/reconcile", "/reconcile/members", "/internal/bar", "/internal/render", "/internal/words"},
 	"/internal/initialise":         {"/", "/owlat", "/source", "/source/xlsx", "/internal/config", "/internal/console", "/internal/inspect", "/internal/propose", "/internal/problem", "/internal/setup", "/internal/sourcedsn", "/internal/topics", "/internal/words", "github.com/jackc/pgx/v5"},
 	"/internal/propose":            {"/", "/internal/garbled", "/internal/inspect", "go.yaml.in/yaml/v4"},
@@ -235,16 +236,17 @@ var table = map[string][]string{
 	"/internal/page/decided": {"/ledger"},
 
 	// What the page says of a person, and of rows that fail.
-	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/members", "/internal/config", "/internal/explain", "/internal/page/fed"},
-	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story"},
-	"/internal/page/troubles": {"/", "/reconcile", "/internal/page/story"},
+	"/internal/page/story":    {"/", "/ledger", "/owlat", "/reconcile", "/reconcile/bar", "/reconcile/members", "/reconcile/scan", "/internal/config", "/internal/explain", "/internal/page/fed", "/internal/ways"},
+	"/internal/page/person":   {"/", "/ledger", "/internal/config", "/internal/explain", "/internal/page/story", "/internal/ways"},
+	"/internal/page/heard":    {"/ledger", "/owlat", "/reconcile/bar", "/internal/config", "/internal/page/story"},
+	"/internal/page/troubles": {"/", "/ledger", "/reconcile", "/internal/page/story"},
 
 	// The way in to a service.
 	"/internal/access":          {"/internal/config", "golang.org/x/net/netutil", "golang.org/x/time/rate"},
 	"/internal/access/inmemory": {},
 	"/internal/api": {
 		"/", "/ledger", "/owlat", "/reconcile", "/reconcile/progress", "/reconcile/step", "/internal/access", "/internal/config", "/internal/events", "/internal/problem",
-		"/internal/standing", "/internal/turns", "/internal/words",
+		"/internal/standing", "/internal/turns", "/internal/words", "/internal/ways",
 	},
 	"/internal/account":       {"golang.org/x/crypto/argon2"},
 	"/internal/session":       {"/internal/access", "/internal/account", "/internal/config"},
@@ -253,7 +255,7 @@ var table = map[string][]string{
 	"/internal/page": {
 		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures", "/internal/page/begin", "/internal/page/glance", "/internal/page/decided",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/step",
-		"/internal/explain", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
+		"/internal/explain", "/internal/page/heard", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},
 }
 

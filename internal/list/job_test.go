@@ -286,6 +286,19 @@ func TestARefusedSecretEndsAnOptOut(t *testing.T) {
 			if all := sums.Failed + sums.Left + sums.Outcomes[bar.Now] + sums.Outcomes[bar.Here]; all != 100 || (refusal == nil) != (name == "none") {
 				t.Errorf("%s: %+v, %v", name, sums, err)
 			}
+			told := 0
+			for _, p := range w.people {
+				known, err := box.Suppressions(t.Context(), []string{p.Contact})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !known[p.Contact].Told.IsZero() {
+					told++
+				}
+			}
+			if told != sums.Outcomes[bar.Now] {
+				t.Errorf("%s: of %d addresses it is known that Owlat was told: %+v", name, told, sums)
+			}
 			switch n := w.server.Stats().Links.Total; {
 			case name == "none" && (sums.Outcomes[bar.Now] != 98 || sums.Outcomes[bar.Here] != 2):
 				t.Errorf("%s: %+v", name, sums)

@@ -70,7 +70,7 @@ func deadLetters(c *call) ([]targetView, error) {
 
 func newLetterView(c *call, d ledger.Delivery) letterView {
 	v := letterView{ID: d.ID, Attempts: d.Attempts, Error: d.Error, Feedback: d.Feedback}
-	v.What, _ = story.Told(d.Feedback, configured(c))
+	v.What, _ = story.Told(d.Feedback, configured(c), false)
 	if c.who.May(config.Operator) {
 		v.Email = d.Feedback.Email
 		if word := cmp.Or(d.Feedback.Email, d.Feedback.ContactID); word != "" {

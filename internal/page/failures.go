@@ -42,10 +42,23 @@ type failuresPage struct {
 type failingSync struct {
 	Name, Address string
 	Groups        []troubles.Group
-	Failing       int  // rows that a retry can help
-	Cut           bool // only some of the rows were looked at
-	Unsendable    int  // rows that the latest run could not send
+	Failing       int       // rows that a retry can help
+	Cut           bool      // only some of the rows were looked at
+	Next          time.Time // when the next run begins; zero: nobody knows
+	Unsendable    unsentView
 }
+
+// unsentView is what a sync's source has that cannot be sent, as a run found it.
+type unsentView struct {
+	Invalid, Duplicate int // as the latest run counted them
+	Run                int64
+	At                 time.Time // when the run began of which the rows are known; zero: of none
+	Groups             []troubles.Group
+	Cut                bool // there are more
+}
+
+// Count returns how many rows the latest run could not send.
+func (v unsentView) Count() int { return v.Invalid + v.Duplicate }
 
 // How many groups a page has, how many rows of one, how many if it is the only one, and of all groups together: a page stays below 100 KB. And how many rows that are
 // not in step are looked at.
@@ -82,22 +95,19 @@ func listFailures(c *call) error {
 	if n, err := strconv.Atoi(q.Get("told")); err == nil && n >= 0 {
 		v.Done = "Write-backs that are tried again: " + number(n) + "."
 	}
+	next := nextRuns(c)
 	for _, sync := range c.d.Inquiry.Configured() {
 		found, err := failuresOf(c, sync.Name, v.Whole, v.One)
 		if err != nil {
 			return err
 		}
-		runs, err := c.d.Ledger.Runs(c.r.Context(), sync.Name, listedRuns)
-		if err != nil {
-			return err
+		found.Next = next[sync.Name]
+		if v.One == "" {
+			if found.Unsendable, err = unsendableOf(c, sync.Name); err != nil {
+				return err
+			}
 		}
-		if i := slices.IndexFunc(runs, hasRead); i >= 0 {
-			found.Unsendable = runs[i].Report.Unsendable()
-		}
-		if v.One != "" {
-			found.Unsendable = 0
-		}
-		if len(found.Groups) > 0 || found.Unsendable > 0 {
+		if len(found.Groups) > 0 || found.Unsendable.Count() > 0 {
 			v.Syncs = append(v.Syncs, found)
 		}
 	}
@@ -124,8 +134,10 @@ func (v *failuresPage) shorten() {
 		v.Cut += len(s.Groups) - shown
 		s.Groups = s.Groups[:shown]
 		groups -= shown
-		for j := range s.Groups {
-			rows -= s.Groups[j].Shorten(rows)
+		for _, all := range [][]troubles.Group{s.Groups, s.Unsendable.Groups} {
+			for j := range all {
+				rows -= all[j].Shorten(rows)
+			}
 		}
 	}
 }
@@ -161,9 +173,9 @@ func failuresOf(c *call, sync string, whole bool, one string) (failingSync, erro
 
 // troublesOf returns an empty list of what is wrong with rows of a sync, for whoever looks.
 func troublesOf(c *call, sync string) *troubles.List {
-	l := &troubles.List{Personal: c.d.Service.Personal(sync), Most: listedOfGroup}
+	l := &troubles.List{Personal: c.d.Service.Personal(sync), Most: listedOfGroup, Now: c.d.Rows.Now()}
 	if c.who.May(config.Operator) {
-		l.Name = func(key string) (id, address string) {
+		l.Name = func(sync, key string) (id, address string) {
 			id = c.marks.Seal(c.d.Name, person.Subject{Sync: sync, Key: key})
 			return id, c.base + "/people/" + id
 		}
@@ -226,7 +238,8 @@ type unsendablePage struct {
 	Sync, SyncAddress string
 	Groups            []troubles.Group
 	Count             int
-	Cut               bool // the source has more
+	Cut               bool      // the source has more
+	Next              time.Time // zero: no run is waited for
 }
 
 // How many rows that cannot be sent are read at most, and how long reading may take: the answer has to come.
@@ -245,10 +258,11 @@ func showUnsendable(c *call) error {
 	return c.alone(func() error { return readUnsendable(c, syncs[i]) })
 }
 
-// groupFor is a group, and whether its rows are shown to who sees addresses.
+// groupFor is a group, whether its rows are shown to who sees addresses, and when the next run begins.
 type groupFor struct {
 	Sees  bool
 	Group troubles.Group
+	Next  time.Time
 }
 
-func pair(sees bool, of troubles.Group) groupFor { return groupFor{sees, of} }
+func pair(sees bool, of troubles.Group, next time.Time) groupFor { return groupFor{sees, of, next} }

@@ -2,15 +2,20 @@ package page
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"owlatsync"
+	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/page/heard"
+	"owlatsync/internal/standing"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -30,8 +35,8 @@ func TestFailuresByReason(t *testing.T) {
 	for name, got := range map[string]reply{"operator": b.get("/failures"), "viewer": viewer.get("/failures")} {
 		said := wordsOf(got.body)
 		if got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{
-			"2 rows: Owlat does not have the topic", "What to do. Owlat does not have the topic. Correct its id in the configuration", "1 row: no answer in time", "1 given up", "next try 2026-03-01 14:00:00 UTC",
-			"1 row: another contact has the address", "1,234 rows could not be sent", "1 given up, 0 wait", "the target answers", "at most 8 attempts",
+			"2 rows: Owlat does not have the topic", "What to do. Owlat does not have the topic. Correct its id in the configuration", "1 row: no answer in time", "1 given up", "next try not before",
+			"1 row: another contact has the address", "1,234 rows that cannot be sent", "1,234 that Owlat would refuse (invalid), and 0 for which another row counts (duplicate)", "1 given up, 0 wait", "the target answers", "at most 8 attempts",
 		}) {
 			t.Errorf("%s sees %d:\n%s", name, got.status, said)
 		}
@@ -43,7 +48,7 @@ func TestFailuresByReason(t *testing.T) {
 		}
 		harmless(t, name, got.body)
 	}
-	if got := wordsOf(viewer.get("/failures").body); !strings.Contains(got, "Row Next try 2 when it changes 3 2026") {
+	if got := wordsOf(viewer.get("/failures").body); !strings.Contains(got, "Row Next try 2 when it changes 3 not before") {
 		t.Errorf("a viewer does not see keys that are nobody's: %s", got)
 	}
 }
@@ -169,11 +174,13 @@ func TestUnsendableRows(t *testing.T) {
 	for i := range 60 {
 		f.unsendable = append(f.unsendable, reconcile.Trouble{Key: fmt.Sprint(i), Position: fmt.Sprint("line ", i), Address: nasty, What: "invalid", Category: ledger.CategorySource, Reason: "the address has no \"@\" " + nasty})
 	}
-	f.unsendable = append(f.unsendable, reconcile.Trouble{Position: "line 99", What: "duplicate", Category: ledger.CategorySource, Reason: "the row with key 1 counts"})
+	f.unsendable = append(f.unsendable, reconcile.Trouble{Position: "line 99", What: "duplicate", Category: ledger.CategorySource, Reason: "the row with key 1 counts", Instead: &step.Instead{Key: "1"}},
+		reconcile.Trouble{Position: "line 100", What: "invalid", Category: ledger.CategorySource, Reason: owlatsync.ErrAddressEmpty.Error()})
 	b := w.browser()
 	b.signIn("ada", password)
 	got := b.send("/failures", "/failures/unsendable", "sync", "users")
-	if !containsAll(wordsOf(got.body), []string{"Such rows: 61.", "60 rows: the address has no", "Others with this reason: 40.", "1 row: another row with the same key or address counts instead", "Correct the row in the source", "line 99"}) || got.status != http.StatusOK {
+	if !containsAll(wordsOf(got.body), []string{"Such rows: 62.", "60 rows: the address has no", "Others with this reason: 40.", "1 row: another row has the same address, and counts instead", "Correct in the source what the reason names",
+		"line 99", "Counts instead", "row 1", "What to do. Fill in the address", "no address"}) || got.status != http.StatusOK {
 		t.Errorf("%d: %s", got.status, wordsOf(got.body))
 	}
 	harmless(t, "unsendable", got.body)
@@ -186,12 +193,58 @@ func TestUnsendableRows(t *testing.T) {
 	}
 }
 
+// TestRowsThatNoRunCouldSend are listed as the latest run told of them, without a look at the source, with the rows that count instead.
+func TestRowsThatNoRunCouldSend(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.stands.runs = runsBefore(noon, 2)
+	f.stands.runs[0].Summary = &owlatsync.Summary{Reading: &owlatsync.Reading{Mode: owlatsync.ReadChanges}} // says nothing of the other rows
+	f.stands.runs[1].Summary, f.stands.runs[1].Report.Outcomes[owlatsync.Invalid], f.stands.runs[1].Report.Outcomes[owlatsync.Duplicate] = &owlatsync.Summary{}, 1, 2
+	b, viewer := w.browser(), w.browser()
+	b.signIn("ada", password)
+	viewer.signIn("wall", password)
+	if got := wordsOf(b.get("/failures").body); !containsAll(got, []string{"3 rows that cannot be sent", "1 that Owlat would refuse (invalid), and 2 for which another row counts (duplicate)", "Which rows these are stands here after the next run"}) {
+		t.Errorf("before a run has told: %s", got)
+	}
+	f.unsent = map[string]api.Unsent{"users": {Run: 41, At: noon, Rows: []api.UnsentRow{
+		{Trouble: reconcile.Trouble{Sync: "users", Key: "7", Position: "row 190", What: "invalid", Reason: "the address is empty"}},
+		{Trouble: reconcile.Trouble{Sync: "users", Key: "8", What: "duplicate", Reason: "x", Instead: &step.Instead{Key: "1"}}},
+		{Trouble: reconcile.Trouble{Sync: "users", Key: "9", What: "duplicate", Reason: "x", Instead: &step.Instead{Key: "1", Differs: true}}},
+	}}}
+	for name, at := range map[string]*browser{"operator": b, "viewer": viewer} {
+		got := at.get("/failures")
+		said := wordsOf(got.body)
+		if !containsAll(said, []string{"1 row: the address is empty", "Fill in the address", "1 row: another row has the same address, and counts instead; the two consent to different topics", "or let a yes of either count", "Row Counts instead 8 row 1", "As run 41 found them"}) ||
+			strings.Contains(said, "row 190") {
+			t.Errorf("%s: %s", name, said)
+		}
+		if links := strings.Contains(got.body, `">row <bdi>1</bdi></a>`); links != (name == "operator") {
+			t.Errorf("%s gets to the row that counts: %v", name, links)
+		}
+	}
+}
+
+// TestWhenARetryIsMade: by the next run, and not when somebody asked for it.
+func TestWhenARetryIsMade(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	next := noon.Add(3 * time.Hour)
+	f.stands.states = []api.SyncState{{Sync: standing.Sync{Sync: f.syncs[0]}, Next: next}}
+	b := w.browser()
+	b.signIn("ada", password)
+	b.send("/failures", "/failures/retry", "sync", "users", "what", "all")
+	got := wordsOf(b.get("/failures").body)
+	if strings.Count(got, "with the next run, 2026-03-01 15:00:00 UTC") != 5 || strings.Contains(got, "not before") {
+		t.Error(got)
+	}
+}
+
 // TestFeedbackIsShown by kind and part by part; viewers see nobody's address.
 func TestFeedbackIsShown(t *testing.T) {
 	t.Parallel()
 	w, f := newPeople(t)
 	f.leaves()
-	for i := range byte(listedFeedback) {
+	for i := range byte(heard.Listed) {
 		f.hear(10+i, ledger.News{Feedback: ledger.Feedback{Event: owlat.WebhookContactCreated, ContactID: "k50", Email: "new@example.com", Kind: nasty}})
 	}
 	f.bounces(220, "dan@example.com", ledger.Bounced)
@@ -200,8 +253,8 @@ func TestFeedbackIsShown(t *testing.T) {
 	b.signIn("ada", password)
 	viewer.signIn("wall", password)
 	for name, at := range map[string]*browser{"operator": b, "viewer": viewer} {
-		got := at.get("/feedback")
-		if said := wordsOf(got.body); got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{"A mail came back for good (hard bounce).", "The person marked a mail as spam.", "Bounced for good: 1. Complained: 1.", "Older ones"}) {
+		got := at.get("/feedback?event=all")
+		if said := wordsOf(got.body); got.status != http.StatusOK || len(got.body) > 100<<10 || !containsAll(said, []string{"A mail came back for good (hard bounce).", "The person marked a mail as spam.", "1 bounced for good. 1 complained.", "Older ones"}) {
 			t.Errorf("%s: %d with %d bytes: %s", name, got.status, len(got.body), said)
 		}
 		if sees := strings.Contains(got.body, "example.com"); sees != (name == "operator") || strings.Contains(got.body, "/lift") != sees {
@@ -209,15 +262,18 @@ func TestFeedbackIsShown(t *testing.T) {
 		}
 		harmless(t, name, got.body)
 	}
+	if got := wordsOf(b.get("/feedback").body); !containsAll(got, []string{"The person left Newsletter", "came back for good", "marked a mail as spam"}) || strings.Contains(got, "The contact was made in Owlat.") || strings.Contains(got, "Older ones") {
+		t.Errorf("what matters is not what is listed first: %s", got)
+	}
 	left := wordsOf(b.get("/feedback?event=topic.unsubscribed").body)
 	if !strings.Contains(left, "The person left Newsletter") || strings.Contains(left, "The contact was made in Owlat.") {
 		t.Errorf("opt-outs: %s", left)
 	}
-	older := regexp.MustCompile(`href="(/feedback\?before=\d+)"`).FindStringSubmatch(b.get("/feedback").body)
+	older := regexp.MustCompile(`href="(/feedback\?before=\d+&amp;event=all)"`).FindStringSubmatch(b.get("/feedback?event=all").body)
 	if older == nil {
 		t.Fatal("nothing leads to older ones")
 	}
-	if got := wordsOf(b.get(older[1]).body); !strings.Contains(got, "The person left Newsletter") || strings.Contains(got, "Older ones") {
+	if got := wordsOf(b.get(html.UnescapeString(older[1])).body); !strings.Contains(got, "The person left Newsletter") || strings.Contains(got, "Older ones") {
 		t.Errorf("the rest: %s", got)
 	}
 	for _, query := range []string{"event=" + url.QueryEscape(nasty), "before=x", "before=-1"} {

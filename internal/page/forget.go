@@ -4,10 +4,12 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/api"
 	"owlatsync/internal/page/person"
+	"owlatsync/internal/page/story"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/bar"
 )
@@ -63,9 +65,10 @@ func forget(c *call) error {
 
 // liftPage asks whether an address is to be suppressed no longer.
 type liftPage struct {
-	Address, Self string
-	Suppression   ledger.Suppression
-	Complained    bool
+	Address, Self, Why string
+	Follows            []string // what follows from lifting it
+	At                 time.Time
+	Complained         bool
 }
 
 // suppressed finds a person whose address is suppressed.
@@ -82,7 +85,8 @@ func showLift(c *call) error {
 	if err != nil {
 		return err
 	}
-	c.show(http.StatusOK, "lift", "Lift", liftPage{p.Address, c.base + "/people/" + c.r.PathValue("id"), *p.Barred, p.Barred.Reason == ledger.Complained})
+	why, follows := story.Lifting(*p.Barred, p.Tales)
+	c.show(http.StatusOK, "lift", "Lift", liftPage{p.Address, c.base + "/people/" + c.r.PathValue("id"), why, follows, p.Barred.At, p.Barred.Reason == ledger.Complained})
 	return nil
 }
 

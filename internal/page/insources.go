@@ -3,12 +3,16 @@ package page
 import (
 	"context"
 	"net/http"
+	"slices"
+	"time"
 
 	"owlatsync"
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/story"
+	"owlatsync/internal/page/troubles"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -16,9 +20,42 @@ import (
 type sourceView struct {
 	Sync, Position, Key, Email, Fields string
 	Consents                           []string
-	Wrong                              string // why the row cannot be sent; empty: it can
-	Unread                             string // why the source was not read; empty: it was
-	New                                bool   // the ledger does not know the row
+	Wrong, Do                          string         // why the row cannot be sent, and what to do; empty: it can
+	Other                              troubles.Other // the row that counts instead
+	Run                                int64          // the latest that read all rows; 0: none is known
+	At                                 time.Time      // when it began
+	Unread                             string         // why the source was not read; empty: it was
+	New                                bool           // the ledger does not know the row
+}
+
+// otherOf returns the row that counts instead of one.
+func otherOf(c *call, t reconcile.Trouble) (other troubles.Other) {
+	if t.Instead != nil && t.Instead.Key != "" {
+		other = troubles.Other{Sync: t.Sync, Key: t.Instead.Key, Person: personAddress(c, person.Subject{Sync: t.Sync, Key: t.Instead.Key})}
+	}
+	return other
+}
+
+// unsentRows returns what the sources have of a person that the latest runs could not send, as far as it is known without reading them.
+func unsentRows(c *call, p *person.Person) (all []sourceView) {
+	var hashes []uint64
+	for _, address := range []string{p.Address, owlatsync.LowerAddress(p.Word)} {
+		if address != "" {
+			hashes = append(hashes, ledger.HashText(address))
+		}
+	}
+	for _, sync := range configured(c) {
+		found, _ := c.d.Inquiry.Unsent(sync.Name)
+		keys := p.Keys(sync)
+		for _, row := range found.Rows {
+			if row.Key != "" && slices.Contains(keys, row.Key) || row.Hash != 0 && slices.Contains(hashes, row.Hash) {
+				all = append(all, sourceView{
+					Sync: sync.Name, Key: row.Key, Position: row.Position, Wrong: row.Reason, Do: story.AdviceOn(row.Trouble), Other: otherOf(c, row.Trouble), Run: found.Run, At: found.At,
+				})
+			}
+		}
+	}
+	return all[:min(len(all), listedOfSource)]
 }
 
 // listedOfSource is how many rows of one source are listed for one person.
@@ -54,6 +91,10 @@ func showPersonInSources(c *call) error {
 // readSource returns the rows of the person in the source of a sync.
 func readSource(ctx context.Context, c *call, p *person.Person, sync config.Sync) (found []sourceView, err error) {
 	is := p.Matcher(sync)
+	latest, err := latestWhole(c, sync.Name)
+	if err != nil {
+		return nil, err
+	}
 	err = c.d.Inquiry.Read(ctx, sync, func(row *owlatsync.Row) {
 		if key, ok := is.Means(row); ok && len(found) < listedOfSource {
 			v := sourceView{Sync: sync.Name, Position: row.Position.String(), Key: key, Email: owlatsync.Trim(row.Email.Value), New: !is.Known[key]}
@@ -74,7 +115,8 @@ func readSource(ctx context.Context, c *call, p *person.Person, sync config.Sync
 	}, func(t reconcile.Trouble) error {
 		for i := range found {
 			if found[i].Position == t.Position {
-				found[i].Wrong = t.Reason
+				found[i].Wrong, found[i].Do, found[i].Other = t.Reason, story.AdviceOn(t), otherOf(c, t)
+				found[i].Run, found[i].At = latest.ID, latest.Started
 			}
 		}
 		return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"owlatsync/internal/page/person"
 	"owlatsync/internal/page/rowlist"
 	"owlatsync/internal/page/story"
+	"owlatsync/internal/page/troubles"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 )
@@ -88,7 +90,11 @@ func findPerson(c *call) (*person.Person, error) {
 	if err != nil {
 		return nil, err
 	}
-	return person.Find(c.r.Context(), c.d.Rows, c.d.Inquiry.Configured(), who)
+	ways, err := explain.Proven(c.r.Context(), c.d.Ledger, c.d.Inquiry.Ways())
+	if err != nil {
+		return nil, err
+	}
+	return person.Find(c.r.Context(), c.d.Rows, c.d.Inquiry.Configured(), ways, who)
 }
 
 // How much of what is known of a person a page has at most, and in how many of the latest write-backs it looks for theirs.
@@ -101,7 +107,7 @@ const (
 type personPage struct {
 	Title   string // the address, or the key
 	Self    string // the address of this page
-	Verdict story.Verdict
+	Verdict story.Answer
 	Rows    []rowView
 	Moments []story.Moment
 	Cut     bool // there are more moments
@@ -113,9 +119,21 @@ type personPage struct {
 	Unknown bool   // nothing is known of the person
 	Forgot  bool   // the ledger was asked to forget them
 	Choices []choiceView
+	Holder  troubles.Other // the row whose contact has the address that a failing one needs
+	Unsent  []sourceView   // what the latest runs read of the person and could not send
 	Sources []sourceView
 	Looked  bool              // the sources were read
 	Waiting []rowlist.Waiting // what plans that wait for approval would do for the person
+}
+
+// Found reports whether a source has a row of the person.
+func (v personPage) Found() bool {
+	return slices.ContainsFunc(v.Sources, func(s sourceView) bool { return s.Unread == "" })
+}
+
+// Bad reports whether a row that a source has cannot be sent.
+func (v personPage) Bad() bool {
+	return slices.ContainsFunc(v.Sources, func(s sourceView) bool { return s.Wrong != "" })
 }
 
 // rowView is a row of a person.
@@ -123,7 +141,7 @@ type rowView struct {
 	Sync, SyncAddress, Key string
 	Email, Fields          string
 	Contact, Origin        string
-	Verdict                story.Verdict
+	Verdict                story.Answer
 	Topics                 []story.Topic
 	Kept                   []string // values that stay as Owlat has them although the row says something else
 	Now                    *nowView // what Owlat says now; nil: it was not asked
@@ -154,6 +172,9 @@ func showKnown(c *call, p *person.Person, now map[string]*nowView, sources []sou
 	}
 	if len(p.Choices) == 0 {
 		var err error
+		if sources == nil {
+			v.Unsent = unsentRows(c, p)
+		}
 		if v.Waiting, err = waitingFor(c, p); err != nil {
 			return err
 		}
@@ -203,12 +224,15 @@ func tell(c *call, p *person.Person, v *personPage, now map[string]*nowView) err
 		r := newRowView(c, t)
 		if t.Entry != nil {
 			v.Failing = v.Failing || t.Entry.Failure != nil
+			if f := t.Entry.Failure; f != nil && f.Holder.Key != "" {
+				v.Holder = troubles.Other{Sync: f.Holder.Sync, Key: f.Holder.Key, Person: personAddress(c, person.Subject{Sync: f.Holder.Sync, Key: f.Holder.Key})}
+			}
 			v.Remote = v.Remote || t.Entry.ContactID != ""
 			r.Now = now[t.Entry.ContactID]
 		}
 		v.Rows = append(v.Rows, r)
 	}
-	v.Verdict = p.Verdict()
+	v.Verdict = p.Answer()
 	var deliveries []ledger.Delivery
 	if c.d.Outbox != nil {
 		var err error
@@ -216,7 +240,7 @@ func tell(c *call, p *person.Person, v *personPage, now map[string]*nowView) err
 			return err
 		}
 	}
-	v.Moments = story.Moments(p.Tales, p.Heard, deliveries)
+	v.Moments = story.Moments(p.Tales, p.Heard, deliveries, p.Barred)
 	if v.Cut = len(v.Moments) > momentsMost; v.Cut {
 		v.Moments = v.Moments[:momentsMost]
 	}
@@ -242,11 +266,16 @@ func showPersonNow(c *call) error {
 	}
 	ctx, cancel := context.WithTimeout(c.r.Context(), asksWithin)
 	defer cancel()
-	now := make(map[string]*nowView)
+	now, asked := make(map[string]*nowView), make(map[string]*explain.Tale)
 	for _, t := range p.Tales {
-		if t.Entry == nil || t.Entry.ContactID == "" || now[t.Entry.ContactID] != nil {
+		if t.Entry == nil || t.Entry.ContactID == "" {
 			continue
 		}
+		if told := asked[t.Entry.ContactID]; told != nil {
+			t.Remote, t.RemoteErr, t.Members, t.MembersErr = told.Remote, told.RemoteErr, told.Members, told.MembersErr
+			continue
+		}
+		asked[t.Entry.ContactID] = t
 		t.AskOwlat(ctx, t.Entry.ContactID, c.d.Inquiry)
 		if c.r.Context().Err() != nil {
 			return c.r.Context().Err()
@@ -313,6 +342,16 @@ func retryRows(c *call, sync string, keys []string) (rows int, err error) {
 	c.log.Info("failed rows are tried again", "account", c.who.Name, "deployment", c.d.Name, "sync", sync, "rows", rows)
 	noteHere(c, ledger.AuditLine{What: ledger.DeedRetry, Sync: sync, Count: rows})
 	return rows, nil
+}
+
+// nextRuns returns when the next runs of the syncs begin, as far as that is known.
+func nextRuns(c *call) map[string]time.Time {
+	states, _ := c.d.Service.Syncs(c.r.Context()) // without them the page says less
+	next := make(map[string]time.Time)
+	for i := range states {
+		next[states[i].Sync.Sync.Name] = states[i].Next
+	}
+	return next
 }
 
 // toneState returns the state of a sync whose colours a tone has.

@@ -5,10 +5,12 @@ import (
 	"testing"
 
 	"owlatsync"
+	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/testbrowser"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 // TestPeopleInTheBrowser: the pages of people and of what is wrong fit everywhere, and shut nobody out.
@@ -19,15 +21,22 @@ func TestPeopleInTheBrowser(t *testing.T) {
 	f.leaves()
 	f.bounces(2, "dan@example.com", ledger.Bounced)
 	f.bounces(3, strings.Repeat("long.", 12)+"eve@example.com", ledger.Complained)
+	f.neverMail("zoe@example.com")
+	f.listed("list@example.com")
+	f.unsent = map[string]api.Unsent{"users": {Run: 1, At: noon, Rows: []api.UnsentRow{
+		{Trouble: reconcile.Trouble{Sync: "users", Key: "1", What: "duplicate", Category: ledger.CategorySource, Reason: nasty, Instead: &step.Instead{Key: "2", Differs: true}}},
+		{Trouble: reconcile.Trouble{Sync: "users", Key: "77", What: "invalid", Category: ledger.CategorySource, Reason: "the address is empty"}},
+	}}}
 	f.stands.runs = runsBefore(noon, 1)
 	f.stands.runs[0].Report.Outcomes[owlatsync.Invalid], f.stands.runs[0].Summary = 1, &owlatsync.Summary{}
 	f.unsendable = []reconcile.Trouble{{Key: "9", Position: "line 9", Address: nasty, What: "invalid", Category: ledger.CategorySource, Reason: "there is no address " + nasty}}
 	const unsendable = "the rows that cannot be sent" // a page that a form leads to
 	b := w.browser()
 	ada, nobody, several, dan := b.find("ada@example.com").path, b.find("nobody").path, b.find(nasty).path, b.find("dan@example.com").path
+	zoe, listed, unsent := b.find("zoe@example.com").path, b.find("list@example.com").path, b.find("77").path
 	testbrowser.Everywhere(t, func(t *testing.T, v testbrowser.View) {
 		p := testbrowser.Open(t, w.url+"/people", v)
-		for i, at := range []string{"/people", ada, ada + "/forget", several, dan + "/lift", "/feedback", nobody, "/failures", unsendable} {
+		for i, at := range []string{"/people", ada, ada + "/forget", several, dan + "/lift", zoe, zoe + "/lift", listed, listed + "/lift", unsent, "/feedback", "/feedback?event=all", nobody, "/failures", unsendable} {
 			switch {
 			case at == unsendable:
 				p.Follow(func() { p.Click("form[action='/failures/unsendable'] button") })

@@ -13,6 +13,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/api"
 	"owlatsync/internal/config"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
 	"owlatsync/owlat"
@@ -34,6 +35,8 @@ type folk struct {
 	asked      int             // how often
 	rows       []owlatsync.Row // of the source of users
 	unsendable []reconcile.Trouble
+	ways       ways.Ways
+	unsent     map[string]api.Unsent
 	unreadable error
 }
 
@@ -57,6 +60,12 @@ func (l ledgerOfFolk) Run(ctx context.Context, id int64) (*ledger.Run, error) {
 }
 
 func (f *folk) Configured() []config.Sync { return f.syncs }
+func (f *folk) Ways() ways.Ways           { return f.ways }
+
+func (f *folk) Unsent(sync string) (api.Unsent, bool) {
+	found, ok := f.unsent[sync]
+	return found, ok
+}
 
 func (f *folk) Contact(context.Context, string) (*owlat.Contact, error) {
 	f.asked++
@@ -133,7 +142,7 @@ func (f *folk) fails(sync, key, email string, parked bool, category ledger.Categ
 	f.t.Helper()
 	f.put(sync, &ledger.Entry{
 		Key: key, ContactID: "k" + key, Email: email, Identity: email, Origin: ledger.OriginCreated, Fields: owlatsync.Texts{owlatsync.FirstName: nasty}, FirstSeen: noon, ChangedAt: noon,
-		Failure: &ledger.Failure{Class: ledger.RetryLater, Category: category, Reason: reason, Attempts: 8, First: noon, Last: noon.Add(time.Hour), NextTry: noon.Add(2 * time.Hour), Parked: parked},
+		Failure: &ledger.Failure{Class: ledger.RetryLater, Category: category, Reason: reason, Attempts: 8, First: noon, Last: noon.Add(time.Hour), NextTry: f.Now().Add(2 * time.Hour), Parked: parked},
 	})
 }
 
@@ -204,6 +213,39 @@ func (f *folk) bounces(number byte, address string, why ledger.SuppressionReason
 		Feedback:     ledger.Feedback{Event: event, Email: address, Kind: kind, Detail: "550 " + nasty + " <" + address + ">"},
 		Suppressions: []ledger.Suppression{{Email: address, Reason: why, At: noon}},
 	})
+}
+
+// neverMail has a run of a sync with a column for it opt somebody out of everything, of which a webhook tells.
+func (f *folk) neverMail(address string) {
+	f.t.Helper()
+	f.syncs = append(f.syncs, config.Sync{Name: "blocks", Key: []string{"id"}, Topics: []config.Topic{{ID: "news", When: "newsletter"}}, Suppressed: config.Suppressed{Column: "blocked"}})
+	told := noon.Add(5 * time.Minute)
+	f.put("blocks", &ledger.Entry{
+		Key: "9", ContactID: "k9", Email: address, Origin: ledger.OriginCreated, Fingerprint: ledger.Fingerprint{Lo: 1}, FirstSeen: noon, ChangedAt: told,
+		Memberships: []ledger.Membership{{Topic: "news", State: ledger.MemberOut, At: told}},
+	})
+	for _, name := range []string{address, "k9"} {
+		f.suppress(ledger.Suppression{Email: name, Reason: ledger.NeverMail, At: noon})
+	}
+	f.suppress(ledger.Suppression{Email: "k9", Reason: ledger.NeverMail, At: noon, Sent: told, Told: told})
+	f.hear(5, ledger.News{
+		Feedback: ledger.Feedback{Event: owlat.WebhookTopicUnsubscribed, ContactID: "k9", Email: address, Topics: []ledger.FeedbackTopic{{ID: "news", Name: "Newsletter"}}},
+		OptOuts:  []ledger.OptOut{{ContactID: "k9", Topic: "news", At: told}},
+	})
+}
+
+// listed has a list opt somebody out of whom no sync has a row.
+func (f *folk) listed(address string) {
+	f.t.Helper()
+	told := noon.Add(5 * time.Minute)
+	f.suppress(ledger.Suppression{Email: address, Reason: ledger.Listed, At: noon, Told: told})
+}
+
+func (f *folk) suppress(s ledger.Suppression) {
+	f.t.Helper()
+	if err := f.Suppress(f.t.Context(), s); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // find searches for somebody, and returns the page of whom was found.

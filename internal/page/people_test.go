@@ -12,6 +12,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/access"
+	"owlatsync/internal/api"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/person"
 	"owlatsync/ledger"
@@ -33,7 +34,7 @@ func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
 	b := w.browser()
 	b.signIn("ada", password)
 	got := b.find("1")
-	if said := wordsOf(got.body); got.status != http.StatusOK || !strings.Contains(said, "Why they get mail, or not The contact is in Owlat, and was put on the topic.") {
+	if said := wordsOf(got.body); got.status != http.StatusOK || !strings.Contains(said, "Do they get mail? Yes, as far as is known here. The contact is in Owlat, and was put on the topic. Whether they left since is not known here") {
 		t.Errorf("before she left %d: %s", got.status, said)
 	}
 	f.leaves()
@@ -41,8 +42,8 @@ func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
 		got := b.find(word)
 		said := wordsOf(got.body)
 		for _, want := range []string{
-			"The person left it, as one of Owlat's webhooks told", "Ada", "created by this sync", "Created the contact.", "run 7", "The sync met the row for the first time.",
-			"could not be told: topic.unsubscribed. It was given up; attempts: 1.", "The person left Newsletter", "firstName: Ada",
+			"Do they get mail? No. Topic", "The person left it, as one of Owlat's webhooks told", "Ada", "created by this sync", "Created the contact.", "run 7", "The row was first read.",
+			"could not be told of an opt-out. It was given up; attempts: 1.", "The person left Newsletter", "firstName: Ada",
 		} {
 			if !strings.Contains(strings.ToLower(said), strings.ToLower(want)) {
 				t.Errorf("%s: the page lacks %q", word, want)
@@ -51,7 +52,7 @@ func TestWhyDidAdaGetNoNewsletter(t *testing.T) {
 		if !strings.HasPrefix(got.path, "/people/") || strings.Contains(got.path, "@") || strings.Contains(strings.ToLower(got.path), "ada") || !strings.Contains(got.body, "<title>Person · owlat-sync</title>") {
 			t.Errorf("%s leads to %s, or the title that a browser keeps names somebody", word, got.path)
 		}
-		if strings.Index(got.body, "Why they get mail") > strings.Index(got.body, "What happened") {
+		if strings.Index(got.body, "Do they get mail?") > strings.Index(got.body, "What happened") {
 			t.Error("the answer does not come first")
 		}
 		harmless(t, word, got.body)
@@ -82,17 +83,17 @@ func TestPeopleAreFound(t *testing.T) {
 	b := w.browser()
 	b.signIn("ada", password)
 	for word, want := range map[string][]string{
-		"2":                {"bob@example.com", "users : The row fails, and is not tried again", "Owlat does not have the topic. Correct its id", "web , row"}, // both of his rows
+		"2":                {"bob@example.com", "No. By row 2 of users: The row fails, and is not tried again", "Owlat does not have the topic. Correct its id", "web , row"}, // both of his rows
 		"BOB@example.com":  {"The row fails", "users , row 2", "web , row bob@example.com"},
 		"1":                {"Rows of several syncs have this key", "ada@example.com", "other@example.com"},
-		"no " + nasty:      {"Nothing is known of this key"},
-		"nobody":           {"Nothing is known of this key or address", "nothing was ever sent"},
+		"no " + nasty:      {"No. Nothing is recorded of this key"},
+		"nobody":           {"No. Nothing is recorded of this key or address", "every run reads it, and it cannot be sent"},
 		"dan@example.com":  {"A mail to the address came back for good", "If the mailbox works again, lift the suppression.", "Lift the suppression…", "(hard bounce)"},
 		"gone@example.com": {"asked to forget the person"},
 		nasty:              {"The row fails, and later runs try it again: no answer in time", "If it stays, look at the deployment"},
 	} {
 		got := b.find(word)
-		if said := wordsOf(got.body); got.status != http.StatusOK || !containsAll(strings.ReplaceAll(said, "users:", "users :"), want) {
+		if said := wordsOf(got.body); got.status != http.StatusOK || !containsAll(said, want) {
 			t.Errorf("%q: %d, want %q:\n%s", word, got.status, want, said)
 		}
 		harmless(t, word, got.body)
@@ -308,15 +309,20 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 	line := func(n int, key, email string, consent owlatsync.Consent) owlatsync.Row {
 		return owlatsync.Row{Key: key, Position: owlatsync.Position{Unit: "line", Number: n}, Email: owlatsync.Some(email), Fields: owlatsync.Fields{owlatsync.FirstName: owlatsync.Some(nasty)}, Consents: []owlatsync.Consent{consent}}
 	}
-	f.rows = []owlatsync.Row{line(2, "1", "ADA@example.com ", owlatsync.No), line(3, "77", "Nonsense", owlatsync.Yes), line(4, "78", "new@example.com", owlatsync.Yes)}
-	f.unsendable = []reconcile.Trouble{{Key: "77", Position: "line 3", What: "invalid", Category: ledger.CategorySource, Reason: "the address has no @ " + nasty}}
+	f.rows = []owlatsync.Row{line(2, "1", "ADA@example.com ", owlatsync.No), line(3, "77", "Nonsense", owlatsync.Yes), line(4, "78", "new@example.com", owlatsync.Yes), line(5, "79", "", owlatsync.Yes)}
+	f.stands.runs = runsBefore(noon, 1)
+	f.stands.runs[0].Summary = &owlatsync.Summary{}
+	f.unsendable = []reconcile.Trouble{{Key: "77", Position: "line 3", What: "invalid", Category: ledger.CategorySource, Reason: "the address has no @ " + nasty},
+		{Key: "79", Position: "line 5", What: "invalid", Category: ledger.CategorySource, Reason: owlatsync.ErrAddressEmpty.Error()}}
 	b := w.browser()
 	b.signIn("ada", password)
 	for word, want := range map[string][]string{
-		"ada@example.com": {"users , row 1 It can be sent.", "line 2 · ADA@example.com", "newsletter: no", "Why they get mail, or not"},
-		"nonsense":        {"users , row 77 It cannot be sent: the address has no @", "newsletter: yes", "Correct it in the source", "Nothing is known of this key"},
-		"78":              {"It can be sent, and no run has met it yet"},
-		"nobody":          {"No source has a row with this key or address."},
+		"ada@example.com": {"users , row 1 It can be sent. ADA@example.com", "newsletter: no", "Do they get mail?"},
+		"nonsense": {"No. A source has the row, but no run has sent anything for it: it cannot be sent.", "users , row 77 It cannot be sent: the address has no @", "Every run that reads all rows reads it, and leaves it out.", "newsletter: yes",
+			"What to do. Correct in the source what the reason names.", "The latest run that read all rows is run 1"},
+		"78":     {"No. A source has the row, but no run has sent anything for it yet.", "It can be sent, and no run has taken it up yet"},
+		"79":     {"users , row 79 It cannot be sent: the address is empty", "no address", "What to do. Fill in the address"},
+		"nobody": {"No. No source has a row with this key or address, and nothing is recorded of one."},
 	} {
 		path := b.find(word).path
 		got := b.send(path, path+"/sources")
@@ -334,6 +340,93 @@ func TestWhatTheSourcesHaveNow(t *testing.T) {
 	path := b.find("nobody").path
 	if got := b.send(path, path+"/sources"); !strings.Contains(got.body, "The source could not be read. The log of the service says why.") || strings.Contains(got.body, "secretpart") {
 		t.Errorf("an unreadable source: %s", wordsOf(got.body))
+	}
+}
+
+// TestARowThatNoRunCanSend is told without a look at the source, as far as the latest run told of it: by its key, and by its address.
+func TestARowThatNoRunCanSend(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.unsent = map[string]api.Unsent{"users": {Run: 12, At: noon, Rows: []api.UnsentRow{
+		{Trouble: reconcile.Trouble{Sync: "users", Key: "77", What: "invalid", Category: ledger.CategorySource, Reason: "the address holds a blank"}, Hash: ledger.HashText("non sense@example.com")},
+		{Trouble: reconcile.Trouble{Sync: "users", Key: "1", What: "duplicate", Category: ledger.CategorySource, Reason: "the row with key 2 has the same address and counts", Instead: &step.Instead{Key: "2"}}},
+	}}}
+	b := w.browser()
+	b.signIn("ada", password)
+	for word, want := range map[string][]string{
+		"77":                    {"No. Every run that reads all rows reads this one, and cannot send it.", "users , row 77 , cannot be sent as the source has it: the address holds a blank", "Take the blank out", "is run 12, which began 2026-03-01 12:00:00 UTC"},
+		"NON sense@example.com": {"No. Every run", "row 77"},
+		"1":                     {"Do they get mail? Yes", "users , row 1 , cannot be sent as the source has it", "What counts instead: row 2"},
+	} {
+		got := b.find(word)
+		if said := strings.ReplaceAll(wordsOf(got.body), " .", "."); got.status != http.StatusOK || !containsAll(said, want) {
+			t.Errorf("%s: %d %s", word, got.status, said)
+		}
+	}
+	if got := b.find("2"); strings.Contains(got.body, "cannot be sent as the source has it") {
+		t.Error("the row that counts is told as the other")
+	}
+}
+
+// TestTheHolderOfATakenAddress is named by its key, with a link to its person.
+func TestTheHolderOfATakenAddress(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.put("users", &ledger.Entry{Key: "8", ContactID: "k8", Email: "old@example.com", Origin: ledger.OriginCreated, FirstSeen: noon, ChangedAt: noon,
+		Failure: &ledger.Failure{Category: ledger.CategoryTaken, Reason: "another contact in Owlat has the row's new address", Attempts: 1, First: noon, Last: noon, Holder: ledger.RowRef{Sync: "users", Key: "1"}}})
+	b := w.browser()
+	b.signIn("ada", password)
+	for at, want := range map[string]string{b.find("8").path: "The contact that has the address is that of row 1 of users .", "/failures": "the contact of another row has the address in Owlat"} {
+		got := b.get(at)
+		link := regexp.MustCompile(`href="(/people/[^"]+)">row <bdi>1</bdi>`).FindStringSubmatch(got.body)
+		if !strings.Contains(wordsOf(got.body), want) || link == nil {
+			t.Errorf("%s: %s", at, wordsOf(got.body))
+			continue
+		}
+		if ada := b.get(link[1]); !strings.Contains(ada.body, "ada@example.com") {
+			t.Errorf("%s leads to %s", at, wordsOf(ada.body))
+		}
+	}
+}
+
+// TestAPersonOptedOutByUs says since when Owlat knows it, whether a run or a list did it, and that it was our act.
+func TestAPersonOptedOutByUs(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.neverMail("zoe@example.com")
+	f.listed("list@example.com")
+	b := w.browser()
+	b.signIn("ada", password)
+	zoe, listed := b.find("zoe@example.com"), b.find("list@example.com")
+	for name, test := range map[string]struct {
+		got  reply
+		want []string
+	}{
+		"never mail": {zoe, []string{"No. The column \"blocked\" of row 9 of blocks says that no mail may go to the person, ever", "Owlat was told, and has opted them out of everything.", "Owlat was told 2026-03-01 12:05:00 UTC",
+			"not on it Not on it, because no mail may go to the person.", "Off Newsletter, because owlat-sync had opted the person out of everything. A webhook told so."}},
+		"a list": {listed, []string{"No. Somebody handed in a list", "Owlat was told 2026-03-01 12:05:00 UTC"}},
+	} {
+		said := wordsOf(test.got.body)
+		if !containsAll(said, test.want) || strings.Contains(said, "The person left") || strings.Contains(said, "said no") {
+			t.Errorf("%s: %s", name, said)
+		}
+	}
+	if got := wordsOf(b.get(zoe.path + "/lift").body); !containsAll(got, []string{"The column \"blocked\" of row 9", "What lifting it does", "Correct the row first.", "Owlat is told nothing."}) || strings.Contains(got, "came back") {
+		t.Errorf("the question: %s", got)
+	}
+	if got := wordsOf(b.get("/feedback").body); !containsAll(got, []string{"1 never mail, by a row", "1 opted out by a list", "because owlat-sync had opted the person out of everything"}) || strings.Contains(got, "bounced for good") {
+		t.Errorf("the feedback: %s", got)
+	}
+}
+
+// TestNamesAreNotSearched says so beside the field.
+func TestNamesAreNotSearched(t *testing.T) {
+	t.Parallel()
+	w, _ := newPeople(t)
+	b := w.browser()
+	b.signIn("ada", password)
+	if got := b.get("/people").body; !strings.Contains(got, `aria-describedby="not-names"`) || !strings.Contains(got, "Names are not searched: type a key, an address or an id, whole.") {
+		t.Error(wordsOf(got))
 	}
 }
 

@@ -32,7 +32,7 @@ var pages = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
 	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair, "straight": straight}).
-		ParseFS(templateFiles, "templates/layout.html", "templates/help.html", "templates/nodes.html"))
+		ParseFS(templateFiles, "templates/layout.html", "templates/help.html", "templates/nodes.html", "templates/troubles.html"))
 	template.Must(frame.ParseFS(templateFiles, "templates/parts.html"))
 	all := make(map[string]*template.Template)
 	for _, name := range []string{"confirm", "run", "runs", "sync"} {

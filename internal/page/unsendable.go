@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
+	"owlatsync"
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
-	"owlatsync/internal/page/troubles"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
@@ -25,7 +27,7 @@ func readUnsendable(c *call, sync config.Sync) error {
 			return errEnough
 		}
 		v.Count++
-		g.Add(troubles.Alike(t))
+		g.Add(t)
 		return nil
 	})
 	switch {
@@ -46,6 +48,36 @@ func readUnsendable(c *call, sync config.Sync) error {
 	}
 	c.show(http.StatusOK, "unsendable", "Rows that cannot be sent", v)
 	return nil
+}
+
+// unsendableOf returns what the latest runs of a sync could not send: how many rows, and which, as far as that is known without reading the source.
+func unsendableOf(c *call, sync string) (v unsentView, err error) {
+	latest, err := latestWhole(c, sync)
+	if err != nil {
+		return v, err
+	}
+	if latest.Report != nil {
+		v.Invalid, v.Duplicate = latest.Report.Outcomes[owlatsync.Invalid], latest.Report.Outcomes[owlatsync.Duplicate]
+	}
+	if found, ok := c.d.Inquiry.Unsent(sync); ok {
+		g := troublesOf(c, sync)
+		g.Bare = true
+		for _, row := range found.Rows {
+			g.Add(row.Trouble)
+		}
+		v.Run, v.At, v.Groups, v.Cut = found.Run, found.At, g.Groups(), found.Cut
+		v.Groups = v.Groups[:min(len(v.Groups), listedGroups)]
+	}
+	return v, nil
+}
+
+// latestWhole returns the latest run that has read all rows of a sync, the zero value if none is known: one that reads what changed says nothing of the others.
+func latestWhole(c *call, sync string) (r ledger.Run, err error) {
+	runs, err := c.d.Ledger.Runs(c.r.Context(), sync, listedRuns)
+	if i := slices.IndexFunc(runs, func(r ledger.Run) bool { return hasRead(r) && !r.Summary.OfChanges() }); i >= 0 {
+		r = runs[i]
+	}
+	return r, err
 }
 
 // alone does something that is costly, unless it is being done already.

@@ -19,7 +19,7 @@ func TestWhatWebhooksTellIsPrintable(t *testing.T) {
 		{Event: "contact.created"},
 		{Event: bad},
 	} {
-		if said := heardWords(&f); strings.Contains(said, "\x1b") || said == "" || strings.HasSuffix(said, " ") {
+		if said := heardWords(&f, false); strings.Contains(said, "\x1b") || said == "" || strings.HasSuffix(said, " ") {
 			t.Errorf("%+v is told as %q", f, said)
 		}
 	}

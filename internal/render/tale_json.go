@@ -115,7 +115,7 @@ func newTaleJSON(t tale) taleJSON {
 		j.History = append(j.History, taleLine{h.At, h.Run, h.Event, h.Note})
 	}
 	for i := range t.Heard {
-		j.Webhooks = append(j.Webhooks, taleHeard{t.Heard[i].At, t.Heard[i].Event, heardWords(&t.Heard[i])})
+		j.Webhooks = append(j.Webhooks, taleHeard{t.Heard[i].At, t.Heard[i].Event, heardWords(&t.Heard[i], t.Echo(&t.Heard[i]))})
 	}
 	if t.Barred != nil {
 		j.Barred = words.Object{{Name: "reason", Value: t.Barred.Reason}, {Name: "at", Value: t.Barred.At}}

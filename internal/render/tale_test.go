@@ -53,7 +53,7 @@ func TestTale(t *testing.T) {
 			"               (Owlat tells nobody who is on a topic now: who has left it since is not known here)",
 			"history        " + when + "  run 3  created the contact",
 			"               " + when + "  outside of a run  asked to try again",
-			"in the source  row 9: anne@example.com, news yes",
+			"in the source  anne@example.com, news yes",
 			"next run       rename: address ann@example.com -> anne@example.com (1 request)",
 			"               but a guard would hold the run: " + string(owlatsync.GuardRemovals) + ": too many",
 		}},

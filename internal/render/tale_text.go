@@ -115,6 +115,14 @@ func (t tale) standing() []string {
 	switch {
 	case len(lines) > 0:
 		return lines
+	case t.Stranger():
+		return []string{fmt.Sprintf("left out: the row's column %q says that no mail may go to the person, and Owlat has no contact of theirs", t.Sync.Suppressed.Column)}
+	case e.Departed != "" && e.Origin != ledger.OriginGone && e.Origin != ledger.OriginDeleted:
+		since := ""
+		if at := t.Left(); !at.IsZero() {
+			since = " since " + words.Clock(at)
+		}
+		return []string{fmt.Sprintf("not in the source%s (on_missing: %s)", since, t.Sync.OnMissing)}
 	case !e.Fingerprint.IsZero():
 		return []string{"applied, last recorded " + words.Clock(e.ChangedAt)}
 	case e.Origin == ledger.OriginGone:
@@ -217,7 +225,10 @@ func (t tale) inSource() []string {
 				fields[f] = *text
 			}
 		}
-		line := fmt.Sprintf("%s: %s", t.Row.Position, nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"), fields))
+		line := nameWords(words.OrElse(owlatsync.Trim(t.Row.Email.Value), "no address"), fields)
+		if t.Key == "" || t.Row.Position.Unit != "row" { // the number of a row of a query says nothing: its key names it
+			line = t.Row.Position.String() + ": " + line
+		}
 		for i, topic := range t.Sync.Topics {
 			if topic.When != "" && i < len(t.Row.Consents) {
 				line += fmt.Sprintf(", %s %s", topic.When, t.Row.Consents[i])

@@ -9,6 +9,7 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/ways"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -44,9 +45,22 @@ func (t memberships) topics() []string {
 	case t.MembersErr != nil:
 		lines = append(lines, "(who is on a topic now could not be read: "+t.MembersErr.Error()+")")
 	default:
-		lines = append(lines, "(Owlat tells nobody who is on a topic now: who has left it since is not known here)")
+		lines = append(lines, toldHow(t.Ways))
 	}
 	return lines
+}
+
+// toldHow says how it becomes known who has left since.
+func toldHow(w ways.Ways) string {
+	switch {
+	case w.Webhooks && w.Polling:
+		return "(who has left since is known as far as a webhook or polling has told it)"
+	case w.Webhooks:
+		return "(who has left since is known as far as a webhook has told it)"
+	case w.Polling:
+		return "(who has left since is known as far as polling has shown it)"
+	}
+	return "(Owlat tells nobody who is on a topic now: who has left it since is not known here)"
 }
 
 // topicName is the id of a topic, and its name where Owlat told it or the configuration has it.
@@ -88,7 +102,7 @@ func (t memberships) why(m *ledger.Membership) string {
 	text := ""
 	switch m.State {
 	case ledger.MemberAdded:
-		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic)) + confirmWords(t.Entry, m)
+		text = fmt.Sprintf("put on it %s; %s", when, consentWords(topic)) + confirmWords(t.Entry, m) + barredWords(t.Barred)
 	case ledger.MemberWanted:
 		text = "to be put on it; " + consentWords(topic)
 	case ledger.MemberSent:
@@ -101,7 +115,7 @@ func (t memberships) why(m *ledger.Membership) string {
 			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
 		}
 	case ledger.MemberOut:
-		if t.Barred != nil && t.Barred.Reason.Asked() {
+		if t.NeverMail(m) {
 			text = fmt.Sprintf("not on it since %s, because no mail may go to the person", when)
 			break
 		}
@@ -123,6 +137,10 @@ func (t memberships) why(m *ledger.Membership) string {
 	case ledger.MemberOptedOut:
 		if t.Barred != nil {
 			text = fmt.Sprintf("not put on it since %s, because no mail may go to the address", when)
+			break
+		}
+		if t.Ours(m.At) {
+			text = fmt.Sprintf("not on it since %s, because no mail might go to the person", when)
 			break
 		}
 		text = fmt.Sprintf("the person left it (a webhook told so %s)", when)
@@ -149,6 +167,17 @@ func (t memberships) why(m *ledger.Membership) string {
 		text += " (the configuration does not have this topic any more)"
 	}
 	return text
+}
+
+// barredWords says why somebody gets nothing who was put on a topic.
+func barredWords(s *ledger.Suppression) string {
+	switch {
+	case s == nil:
+		return ""
+	case s.Reason.Asked():
+		return "; but no mail may go to the person: the next run that reads all rows takes them off it"
+	}
+	return fmt.Sprintf("; but Owlat sends the address no campaigns since %s (%s)", words.Clock(s.At), s.Reason)
 }
 
 // confirmWords says that the person is yet to confirm, as far as Owlat's answers told.

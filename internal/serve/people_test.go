@@ -94,7 +94,7 @@ func (h *house) people() {
 		return strings.Contains(text, "was put on the topic")
 	})
 	ann, text := v.send("/people", "/people", "word", "Ann@example.com")
-	expect("before", text, "The contact is in Owlat, and was put on the topic", `column "news" said yes`, "Created the contact.")
+	expect("before", text, "Do they get mail? Yes, as far as is known here. The contact is in Owlat, and was put on the topic", `column "news" said yes`, "Created the contact.")
 
 	if _, err := h.server.AddWebhook("http://"+l.at.Listen+"/webhooks/owlat", "whsec_0123456789abcdef", owlattest.WebhookTopicUnsubscribed); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func (h *house) people() {
 		_, text, _ = v.see(v.http.Get("http://" + l.at.Listen + ann))
 		return strings.Contains(string(written), "ann@example.com") && strings.Contains(text, "“lines” was told")
 	})
-	expect("after she left", text, "Topic “news”: The person left it, as one of Owlat's webhooks told.", "The person left news. A webhook told so.", "“lines” was told: topic.unsubscribed.")
+	expect("after she left", text, "Do they get mail? No. Topic “news”: The person left it, as one of Owlat's webhooks told.", "The person left news. A webhook told so.", "“lines” was told of an opt-out.")
 
 	before := h.server.Stats().Total
 	if _, text = v.send(ann, ann+"/now"); h.server.Stats().Total != before+1 {
@@ -119,21 +119,21 @@ func (h *house) people() {
 	}
 	bob, _ := v.send("/people", "/people", "word", "2")
 	_, text = v.send(bob, bob+"/now")
-	expect("gone", text, "Owlat has no such contact any more.")
+	expect("gone", text, "No. Owlat has no such contact any more.")
 
 	h.write("users.csv", "id,email,news\n1,ann@example.com,true\n2,bob@example.com,true\n3,nonsense,true\n4,ANN@example.com,true\n")
 	if r := l.run(); r["status"] != "ok" && r["status"] != "failed rows" {
 		t.Errorf("%v", r)
 	}
 	_, text, _ = v.see(v.http.Get("http://" + l.at.Listen + "/failures"))
-	expect("failures", text, "2 rows could not be sent by the latest run")
+	expect("failures", text, "2 rows that cannot be sent", "Row Counts instead 4 row 1", "Correct the address in the source")
 	_, text = v.send("/failures", "/failures/unsendable", "sync", "users")
 	expect("unsendable", text, "Such rows: 2.", "nonsense", "counts instead")
 
 	lost, text := v.send("/people", "/people", "word", "nonsense")
-	expect("not known", text, "Nothing is known of this key or address")
+	expect("not known", text, "No. Every run that reads all rows reads this one, and cannot send it.", "users , row 3 , cannot be sent")
 	_, text = v.send(lost, lost+"/sources")
-	expect("in the source", text, "users , row 3 It cannot be sent:", "line 4 · nonsense · news: yes")
+	expect("in the source", text, "No. A source has the row", "users , row 3 It cannot be sent:", "nonsense · news: yes")
 
 	l.until("forgetting, between runs", func() bool {
 		at, said := v.send(ann+"/forget", ann+"/forget")

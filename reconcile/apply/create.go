@@ -83,14 +83,14 @@ func (r creation) freed(ctx context.Context) error {
 	}
 	for _, h := range held {
 		if h.Sync == r.Sync && h.Entry.Key != r.s.Row.Key && h.Entry.ContactID != "" && h.Entry.Email == email && h.Entry.Origin != ledger.OriginGone {
-			return taken("it is the contact %s of %s, which was to get another one", h.Entry.ContactID, step.RowName(h.Entry.Key))
+			return taken(step.Ref(h.Sync, h.Entry.Key), "it is the contact %s of %s, which was to get another one", h.Entry.ContactID, step.RowName(h.Entry.Key))
 		}
 	}
 	return nil
 }
 
-func taken(format string, args ...any) error {
-	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken,
+func taken(by ledger.RowRef, format string, args ...any) error {
+	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Holder: by,
 		Reason: "another contact in Owlat has the row's address: " + fmt.Sprintf(format, args...)}
 }
 
@@ -151,9 +151,10 @@ func (r creation) met(ctx context.Context, refusal error, doubt ledger.Intent) e
 	}
 	if remote.IsGone(err) {
 		r.intendNot()
-		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Reason: "Owlat refuses to create the contact although none has " +
+		why, by := r.holder(ctx, true)
+		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Holder: by, Reason: "Owlat refuses to create the contact although none has " +
 			"this address. A contact that once had it still holds it: " +
-			cmp.Or(r.s.Left, r.holder(ctx, true)+". It ends when that contact is deleted or gets its old address back")}
+			cmp.Or(r.s.Left, why+". It ends when that contact is deleted or gets its old address back")}
 	}
 	if err != nil {
 		return err
@@ -170,7 +171,7 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Inten
 	}
 	if rival != "" {
 		r.intendNot()
-		return taken("it is the contact %s of %s", c.ID, step.RowName(rival))
+		return taken(step.Ref(r.Sync, rival), "it is the contact %s of %s", c.ID, step.RowName(rival))
 	}
 	ours := remote.Mine(r.client, r.Ledger, doubt, c) && !elsewhere
 	if ours {
@@ -289,9 +290,9 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 	}
 }
 
-// holder says who has the address, if the ledger knows a contact that exists. Drift says that no contact has it as its
+// holder says who has the address, if the ledger knows a contact that exists, and names its row. Drift says that no contact has it as its
 // present address, so that only one that once had it can hold it.
-func (r *row) holder(ctx context.Context, drift bool) string {
+func (r *row) holder(ctx context.Context, drift bool) (says string, by ledger.RowRef) {
 	email := r.s.Row.Email
 	held, err := r.Ledger.Holders(ctx, []string{email})
 	if err == nil {
@@ -301,9 +302,9 @@ func (r *row) holder(ctx context.Context, drift bool) string {
 				continue
 			}
 			if drift && e.Identity == email && e.Email != email || !drift && e.Email == email {
-				return fmt.Sprintf("it belongs to the contact %s of %s in sync %q", e.ContactID, step.RowName(e.Key), h.Sync)
+				return fmt.Sprintf("it belongs to the contact %s of %s in sync %q", e.ContactID, step.RowName(e.Key), h.Sync), step.Ref(h.Sync, e.Key)
 			}
 		}
 	}
-	return "no row of the ledger is known to stand for it"
+	return "no row of the ledger is known to stand for it", by
 }

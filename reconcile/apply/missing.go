@@ -47,6 +47,9 @@ func (r absence) remove(ctx context.Context) error {
 		}
 	}
 	_, topics, _ := r.plan.Departs()
+	if r.e.Departed == "" {
+		r.event(ledger.EventRowLeft, "")
+	}
 	depart(r.e, r.s.Departs, topics)
 	return nil
 }
@@ -105,11 +108,13 @@ func (a departure) depart(ctx context.Context) error {
 			if e == nil || e.Doubt {
 				continue
 			}
+			event := ""
 			if e.Departed == "" {
 				left++ // ChangedAt stays: it tells who had an address last
+				event = ledger.EventRowLeft
 			}
 			depart(e, terms, topics)
-			records = append(records, ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e})
+			records = append(records, ledger.Record{Sync: a.Sync, Run: a.Run, Entry: e, Event: event})
 		}
 		batch = batch[:0]
 		if err := a.Writer.Record(context.WithoutCancel(ctx), records...); err != nil {

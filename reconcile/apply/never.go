@@ -175,7 +175,7 @@ func (r never) told(ctx context.Context) error {
 	r.e.Witness = time.Time{} // an opt-out moves what Owlat tells
 	dated(r).moved()
 	r.optedOut = true
-	r.event("opted out of everything", "no mail may go to the person")
+	r.event(ledger.EventOptedOut, "no mail may go to the person")
 	r.Tell.Memberships(owlatsync.MembershipCounts{OptedOut: 1})
 	return nil
 }

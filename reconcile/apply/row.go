@@ -165,10 +165,10 @@ func (r *row) released(ctx context.Context) error {
 	for _, key := range r.s.After {
 		if e := entries[key]; e != nil && e.ContactID != "" && e.Origin != ledger.OriginGone {
 			if e.Origin == ledger.OriginAdopted { // it was merged into this one
-				return taken("%s has left the source, and the contact %s, into which Owlat merged its own, has it: the sync did not create "+
+				return taken(step.Ref(r.Sync, key), "%s has left the source, and the contact %s, into which Owlat merged its own, has it: the sync did not create "+
 					"that one, so it is not deleted: delete that contact in Owlat, or give it another address there", step.RowName(key), e.ContactID)
 			}
-			return taken("it is the contact %s of %s, which has left the source: it is to be deleted first, and that did not come about; "+
+			return taken(step.Ref(r.Sync, key), "it is the contact %s of %s, which has left the source: it is to be deleted first, and that did not come about; "+
 				"the next run tries again", e.ContactID, step.RowName(key))
 		}
 	}

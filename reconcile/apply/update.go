@@ -73,8 +73,9 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	case remote.IsGone(err):
 		return true, heir(r).follow(ctx)
 	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
-		return true, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Err: err,
-			Reason: "another contact in Owlat has the row's new address: " + cmp.Or(r.s.Left, r.holder(ctx, false))}
+		why, by := r.holder(ctx, false)
+		return true, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Err: err, Holder: by,
+			Reason: "another contact in Owlat has the row's new address: " + cmp.Or(r.s.Left, why)}
 	case err != nil:
 		return true, err
 	}

@@ -99,7 +99,7 @@ func (b *Bars) Bar(ctx context.Context, api *owlat.Client, whom string) (became 
 		}
 		switch {
 		case err == nil:
-			return b.told(ctx, contact)
+			return b.told(ctx, whom, contact)
 		case !remote.IsGone(err) || looked:
 			return "", err
 		}
@@ -148,8 +148,8 @@ func (b *Bars) send(ctx context.Context, api *owlat.Client, contact string) (end
 	return got.TopicsLeft, nil
 }
 
-// told records what Owlat has confirmed.
-func (b *Bars) told(ctx context.Context, contact string) (became string, err error) {
+// told records what Owlat has confirmed of a contact, and of whom it was asked: the ledger may not know otherwise whose contact it is.
+func (b *Bars) told(ctx context.Context, whom, contact string) (became string, err error) {
 	if !b.Links.Preferences.Configured() {
 		return Topics, nil
 	}
@@ -162,7 +162,11 @@ func (b *Bars) told(ctx context.Context, contact string) (became string, err err
 	if err := b.Ledger.NoteOptOuts(ctx, consent.Ended(sharers, contact, at)...); err != nil {
 		return "", err
 	}
-	return Now, b.Ledger.Suppress(ctx, ledger.Suppression{Email: contact, Reason: b.reason(), At: b.Ledger.Now(), Told: at})
+	both := []ledger.Suppression{{Email: contact, Reason: b.reason(), At: b.Ledger.Now(), Told: at}}
+	if whom != contact {
+		both = append(both, ledger.Suppression{Email: whom, Reason: b.reason(), At: b.Ledger.Now(), Told: at})
+	}
+	return Now, b.Ledger.Suppress(ctx, both...)
 }
 
 // Lifter is what Lift needs of a ledger.

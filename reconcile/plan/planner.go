@@ -205,7 +205,7 @@ func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row)
 		p.plan.planned++
 		if r.Invalid != "" {
 			e := entries[r.Key]
-			err = withdrawing{p}.end(g.contest.lift(r), e, e != nil && !suppressed[e.ContactID].Told.IsZero(), owlatsync.Invalid, r.Invalid)
+			err = withdrawing{p}.end(g.contest.lift(r), e, e != nil && !suppressed[e.ContactID].Told.IsZero(), owlatsync.Invalid, r.Invalid, nil)
 		} else {
 			if err = p.planRow(known[at].row, &known[at]); err == nil && known[at].winner != nil {
 				raising{p}.hear(g, r, &known[at])
@@ -227,9 +227,9 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		p.unchanged()
 		return nil
 	case k.waits != "":
-		return withdrawing{p}.end(r, k.entry, k.told, owlatsync.Failed, k.waits)
+		return withdrawing{p}.end(r, k.entry, k.told, owlatsync.Failed, k.waits, nil)
 	case k.winner != nil:
-		return withdrawing{p}.end(r, k.entry, k.told, owlatsync.Duplicate, k.winner.Reason())
+		return withdrawing{p}.end(r, k.entry, k.told, owlatsync.Duplicate, k.winner.Reason(), &step.Instead{Key: step.Ref("", k.winner.Key).Key, Same: k.winner.Twin, Differs: k.winner.Differs})
 	}
 	k.There, k.FirstRun = p.there, !p.Adopted
 	k.Absent = p.plan.Summary.Adoption.Mode == owlatsync.AdoptListing && !k.doubtful

@@ -131,7 +131,7 @@ func (p ordering) orderRenames() error {
 // it passes. Every run checks again, because that costs nothing and other rows decide when it passes. Holder is the key of the row
 // whose address the rename waits for.
 func (p ordering) refuse(s *step.Step, holder string) error {
-	refusal := &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryExchange}
+	refusal := &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryExchange, Holder: step.Ref(p.Policies.Sync, holder)}
 	refusal.Reason = fmt.Sprintf("the address belongs to the contact of %s, which is to take another that is not free: "+
 		"rows that exchange addresses cannot be renamed by Owlat's API. Give one of them a third address, run, then its final one",
 		step.RowName(holder))

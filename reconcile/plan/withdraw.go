@@ -65,13 +65,14 @@ func (p withdrawing) invalid(ctx context.Context, batch []*step.Row) (map[string
 }
 
 // end ends a row that is not applied, after the consents that it withdraws. E is the entry of its own key, nil if there is none.
-// Told says that Owlat was told to send its contact nothing, ever.
-func (p withdrawing) end(r *step.Row, e *ledger.Entry, told bool, outcome owlatsync.Outcome, reason string) error {
+// Told says that Owlat was told to send its contact nothing, ever. Instead is the row that counts instead of a duplicate.
+func (p withdrawing) end(r *step.Row, e *ledger.Entry, told bool, outcome owlatsync.Outcome, reason string, instead *step.Instead) error {
 	if s := Withdrawal(p.Policies, r, e, told, outcome, reason, p.now); s != nil && !r.Twin { // of rows with one key the first speaks
+		s.Instead = instead
 		return p.add(s)
 	}
 	d := step.NewDecision(r.Key, r.Position, r.Email, outcome, reason)
-	d.Twin = r.Twin
+	d.Twin, d.Instead = r.Twin, instead
 	p.End(d)
 	return nil
 }

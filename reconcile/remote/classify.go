@@ -17,8 +17,9 @@ import (
 type Failure struct {
 	Class    ledger.Class
 	Category ledger.Category
-	Reason   string // for people; holds no address
-	Err      error  // nil: no call failed
+	Reason   string        // for people; holds no address
+	Err      error         // nil: no call failed
+	Holder   ledger.RowRef // see ledger.Failure
 }
 
 func (f *Failure) Error() string { return f.Reason }
@@ -133,7 +134,7 @@ const MaxAttempts = 8
 func (f *Failure) Again(before *ledger.Failure, of Attempt, now time.Time) *ledger.Failure {
 	again := &ledger.Failure{
 		Class: f.Class, Category: f.Category, Status: f.Status(), Reason: f.Reason, First: now, Last: now,
-		Fingerprint: of.Fingerprint, Absence: of.Absence,
+		Fingerprint: of.Fingerprint, Absence: of.Absence, Holder: f.Holder,
 	}
 	if before != nil && before.Fingerprint == of.Fingerprint && before.Absence == of.Absence {
 		again.First, again.Attempts = before.First, before.Attempts

@@ -74,11 +74,11 @@ func (r *Reader) Read(row *owlatsync.Row) (d *step.Row, key, invalid string) {
 	d.Key, d.Position, d.Email, d.Consents = key, row.Position, email, row.Consents
 	d.Properties, d.Says, d.Old, d.Twin, d.Never = nil, nil, false, false, row.Suppressed
 	if d.Key == "" {
-		return nil, "", "the row has no key"
+		return nil, "", ReasonNoKey
 	}
 	for _, f := range owlatsync.ContactFields {
 		if d.Fields[f] = r.text(row.Fields[f], &r.texts[f]); tooLong(d.Fields[f]) {
-			return nil, d.Key, "the " + f.Label() + " is longer than Owlat's 200 characters"
+			return nil, d.Key, ReasonTooLong(f)
 		}
 	}
 	if r.events {

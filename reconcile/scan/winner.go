@@ -4,8 +4,17 @@ import (
 	"fmt"
 
 	"owlatsync"
+	"owlatsync/ledger"
 	"owlatsync/reconcile/step"
 )
+
+// ReasonNoKey is the reason of a row without a key.
+const ReasonNoKey = "the row has no key"
+
+// ReasonTooLong is the reason of a row whose field is longer than Owlat takes it.
+func ReasonTooLong(f owlatsync.ContactField) string {
+	return "the " + f.Label() + " is longer than Owlat's 200 characters"
+}
 
 const reasonSameKey = "the source has another row with this key, and the first one counts"
 
@@ -31,7 +40,7 @@ type Winner struct {
 // Reason is the reason of a row that does not count. It holds no address.
 func (w *Winner) Reason() string {
 	row := step.RowName(w.Key)
-	if at := w.At.String(); at != "" {
+	if at := w.At.String(); at != "" && step.Ref("", w.Key) == (ledger.RowRef{}) { // a key that may be named says which row it is
 		row += " (" + at + ")"
 	}
 	why := row + " has the same address and counts, because it stands first in the source"

@@ -18,8 +18,16 @@ type Decision struct {
 	Requests int      // requests that the changes and events need
 	Twin     bool     // an earlier row of the source has the key
 	MayExist bool     // the contact to be created may exist already: then it is adopted instead
+	Instead  *Instead // the row that counts instead of a duplicate; nil: it is none
 
 	address string
+}
+
+// Instead is the row that counts instead of another one.
+type Instead struct {
+	Key     string `json:"key,omitempty"`     // empty: it may hold an address
+	Same    bool   `json:"same,omitempty"`    // it has the same key
+	Differs bool   `json:"differs,omitempty"` // the two consent to different topics
 }
 
 // NewDecision returns the decision about a row that needs no step.
@@ -52,4 +60,12 @@ func RowName(key string) string {
 		return "another row"
 	}
 	return "the row with key " + key
+}
+
+// Ref names another row as RowName does; the zero value: its key may hold an address.
+func Ref(sync, key string) ledger.RowRef {
+	if private(key) {
+		return ledger.RowRef{}
+	}
+	return ledger.RowRef{Sync: sync, Key: key}
 }

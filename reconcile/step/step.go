@@ -43,6 +43,7 @@ type Step struct {
 	Reason   string             `json:"reason,omitempty"`
 	Events   []ledger.EventMark `json:"events,omitempty"`    // as they should be once the contact is in step
 	Messages []Message          `json:"messages,omitempty"`  // of the events that are due
+	Instead  *Instead           `json:"instead,omitempty"`   // the row that counts instead of a duplicate
 	Skipped  int                `json:"skipped,omitempty"`   // memberships left alone on purpose
 	Never    bool               `json:"never,omitempty"`     // no mail may go to the person, and Owlat was not told so yet
 	Seeks    bool               `json:"seeks,omitempty"`     // of Never: a contact with the row's address is looked for
@@ -262,7 +263,7 @@ func (s *Step) Fires() bool {
 func (s *Step) Decision() Decision {
 	return Decision{
 		Key: s.Row.Key, Position: s.Row.Position.String(), Outcome: s.Outcome, Reason: s.why(),
-		Changes: s.Changes, Events: s.Due(), Requests: s.Requests(), MayExist: s.MayExist, address: s.Row.Email,
+		Changes: s.Changes, Events: s.Due(), Requests: s.Requests(), MayExist: s.MayExist, Instead: s.Instead, address: s.Row.Email,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/page/story"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 )
 
@@ -23,6 +24,7 @@ type Person struct {
 	Tales   []*explain.Tale
 	Heard   []ledger.Feedback   // of the address, also without a row
 	Barred  *ledger.Suppression // of the address, of the contact of a row, or of a contact whose id was typed
+	Ways    ways.Ways           // how more becomes known of anybody
 	Choices []*explain.Tale     // rows of several persons that have the key that was typed; there is nothing else then
 }
 
@@ -30,8 +32,8 @@ type Person struct {
 func (p *Person) Known() bool { return len(p.Tales) > 0 || len(p.Heard) > 0 || p.Barred != nil }
 
 // Find finds out what a ledger knows of somebody. It tells also of rows in syncs that the configuration does not have.
-func Find(ctx context.Context, l explain.Ledger, syncs []config.Sync, who Subject) (_ *Person, err error) {
-	p := &Person{Subject: who}
+func Find(ctx context.Context, l explain.Ledger, syncs []config.Sync, ways ways.Ways, who Subject) (_ *Person, err error) {
+	p := &Person{Subject: who, Ways: ways}
 	if err := p.search(ctx, l, syncs); err != nil || len(p.Choices) > 0 {
 		return p, err
 	}
@@ -67,7 +69,8 @@ func (p *Person) bar(ctx context.Context, l explain.Ledger) error {
 		}
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return name == "" })
-	found, err := l.Suppressions(ctx, names)
+	told := p.contactsTold()
+	found, err := l.Suppressions(ctx, append(slices.Clone(names), told...))
 	if err != nil {
 		return err
 	}
@@ -75,10 +78,27 @@ func (p *Person) bar(ctx context.Context, l explain.Ledger) error {
 	for _, name := range names {
 		barred = barred.With(found[name])
 	}
+	if barred.Reason.Asked() { // what was asked of Owlat is kept with the contact
+		for _, name := range told {
+			if s := found[name]; s.Reason.Asked() {
+				barred = barred.With(s)
+			}
+		}
+	}
 	if barred.Reason != "" {
 		p.Barred = &barred
 	}
 	return nil
+}
+
+// contactsTold returns the contacts that Owlat named when it told of the address.
+func (p *Person) contactsTold() (ids []string) {
+	for _, f := range p.Heard {
+		if f.ContactID != "" && !slices.Contains(ids, f.ContactID) {
+			ids = append(ids, f.ContactID)
+		}
+	}
+	return ids
 }
 
 // byContact finds the rows of the contact whose id was typed.
@@ -147,6 +167,7 @@ func (p *Person) add(ctx context.Context, l explain.Ledger, syncs []config.Sync,
 			return err
 		}
 		if t != nil {
+			t.Ways = p.Ways
 			p.Tales = append(p.Tales, t)
 		}
 	}
@@ -161,24 +182,17 @@ func AddressOf(t *explain.Tale) string {
 	return cmp.Or(t.Entry.Email, t.Entry.Identity)
 }
 
-// Verdict is about all rows of the person: what stops everything comes first, then the row that says the most.
-func (p *Person) Verdict() story.Verdict {
-	if p.Barred != nil {
-		return story.Suppressed(*p.Barred)
+// Answer is about all rows of the person: what stops everything comes first.
+func (p *Person) Answer() story.Answer {
+	switch {
+	case p.Barred != nil:
+		return story.Suppressed(*p.Barred, p.Tales, p.Ways)
+	case len(p.Tales) == 0:
+		return story.Answer{Word: "Not known here", Verdict: story.Verdict{
+			Tone: story.Unknown, Says: "No run has taken up a row with this address, but Owlat told of it.", Do: "If a source has the person, ask for a run, or look why the row cannot be sent.",
+		}}
 	}
-	if len(p.Tales) == 0 {
-		return story.Verdict{Tone: story.Unknown, Says: "No run has met a row with this address, but Owlat told of it.", Do: "If the source has the person, ask for a run, or look why the row cannot be sent."}
-	}
-	all := make([]story.Verdict, len(p.Tales))
-	for i, t := range p.Tales {
-		all[i] = story.Of(t)
-	}
-	worst := story.Worst(all)
-	v := all[worst]
-	if len(all) > 1 {
-		v.Says = p.Tales[worst].Sync.Name + ": " + v.Says
-	}
-	return v
+	return story.Together(p.Tales)
 }
 
 // Keys returns the keys that rows of the person have in a sync, or may have.

@@ -13,6 +13,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/person"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/ledger/memory"
 )
@@ -64,12 +65,12 @@ func TestFinding(t *testing.T) {
 		"1": "gone 5, users 1, web ada@example.com", "ADA@example.com": "gone 5, users 1, web ada@example.com", "k1": "gone 5, users 1, web ada@example.com",
 		"2": "or users 2, or web 2", "3": "or users 3, or web 3", "4": "users 4", "5": "", "nobody@example.com": "", "k": "",
 	} {
-		p, err := person.Find(t.Context(), l, syncs, person.Subject{Word: word})
+		p, err := person.Find(t.Context(), l, syncs, ways.Ways{}, person.Subject{Word: word})
 		if err != nil || found(p) != want {
 			t.Errorf("%s: %q, want %q, %v", word, found(p), want, err)
 		}
 	}
-	p, err := person.Find(t.Context(), l, syncs, person.Subject{Sync: "web", Key: "2"})
+	p, err := person.Find(t.Context(), l, syncs, ways.Ways{}, person.Subject{Sync: "web", Key: "2"})
 	if err != nil || found(p) != "web 2" || p.Address != "other@example.com" {
 		t.Errorf("a row by its name: %q of %s, %v", found(p), p.Address, err)
 	}
@@ -91,13 +92,13 @@ func TestNeverMailIsOfTheContact(t *testing.T) {
 		"new@example.com": ledger.NeverMail, "1": ledger.NeverMail, "k1": ledger.NeverMail, "old@example.com": ledger.NeverMail, "3": ledger.Listed, "k9unknown": ledger.Listed,
 		"bob@example.com": "", "2": "", "k2": "",
 	} {
-		p, err := person.Find(t.Context(), l, syncs, person.Subject{Word: word})
+		p, err := person.Find(t.Context(), l, syncs, ways.Ways{}, person.Subject{Word: word})
 		if err != nil || (p.Barred == nil) != (want == "") || p.Barred != nil && (p.Barred.Reason != want || !p.Known()) {
 			t.Errorf("%s: barred %+v, want %q, %v", word, p.Barred, want, err)
 			continue
 		}
-		if (word == "new@example.com" || word == "k1") && !strings.Contains(p.Verdict().Says, "opted them out of everything") {
-			t.Errorf("%s: %s", word, p.Verdict().Says)
+		if (word == "new@example.com" || word == "k1") && !strings.Contains(p.Answer().Says, "opted them out of everything") {
+			t.Errorf("%s: %s", word, p.Answer().Says)
 		}
 	}
 }
@@ -115,7 +116,7 @@ func TestWhoIsMeantInASource(t *testing.T) {
 		{"1", 0, row("1", "new@example.com"), "1 true known"}, {"1", 0, row("7", " ADA@example.com"), "7 true "}, {"1", 0, row("7", "bob@example.com"), "7 false "},
 		{"1", 1, row("", "Ada@example.com"), "ada@example.com true known"}, {"Nonsense", 0, row("9", "NONSENSE "), "9 true "}, {"Nonsense", 0, row("9", ""), "9 false "}, {"9", 0, row("9", ""), "9 true "},
 	} {
-		p, err := person.Find(t.Context(), l, syncs, person.Subject{Word: test.word})
+		p, err := person.Find(t.Context(), l, syncs, ways.Ways{}, person.Subject{Word: test.word})
 		if err != nil {
 			t.Fatal(err)
 		}

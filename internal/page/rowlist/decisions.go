@@ -48,7 +48,7 @@ var whats = []Choice{
 	{"created", "created the contact"}, {"exported", "wrote to a file for Owlat's importer"}, {"adopted", "took over a contact that was in Owlat"}, {"updated", "changed the contact"},
 	{"topic added", "put on a topic"}, {"topic found", "found on a topic"}, {"topic removed", "taken off a topic"}, {"topic left", "found to have left a topic"}, {"topic left alone", "left a topic as it is"}, {"topic unsure", "not known whether on a topic"},
 	{"event sent", "sent an event"}, {"event unknown", "not known whether an event arrived"}, {"event left out", "left out an event"},
-	{"deleted", "deleted the contact"}, {"gone", "found the contact deleted in Owlat"}, {"merged", "found the contact merged into another"}, {"found", "found the contact in Owlat"}, {"failed", "failed"},
+	{"deleted", "deleted the contact"}, {"gone", "found the contact deleted in Owlat"}, {ledger.EventRowLeft, "found that the row has left the source"}, {ledger.EventOptedOut, "opted the person out of everything"}, {"merged", "found the contact merged into another"}, {"found", "found the contact in Owlat"}, {"failed", "failed"},
 }
 
 // categories are the kinds of reasons that owlat-sync knows, for people.

@@ -12,6 +12,7 @@ import (
 	"owlatsync/internal/page/fed"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/bar"
 )
 
 // Origin is who said or did something.
@@ -36,30 +37,44 @@ type Moment struct {
 }
 
 // Moments returns what happened to a person, newest first: to the rows, what else Owlat told of the person, and what of that was told to
-// the user's systems. A feedback may be there twice.
-func Moments(tales []*explain.Tale, heard []ledger.Feedback, deliveries []ledger.Delivery) []Moment {
+// the user's systems. A feedback may be there twice. Barred is why no mail may go to the person; nil: it may.
+func Moments(tales []*explain.Tale, heard []ledger.Feedback, deliveries []ledger.Delivery, barred *ledger.Suppression) []Moment {
 	var all []Moment
+	if len(tales) == 0 && barred != nil {
+		all = ofSuppression(barred, "")
+	}
+	if barred == nil {
+		barred = &ledger.Suppression{}
+	}
 	var syncs []config.Sync
 	for _, t := range tales {
 		syncs = append(syncs, t.Sync)
 		all = append(all, ofRow(t)...)
 		heard = append(heard, t.Heard...)
 	}
-	all = append(all, ofFeedback(heard, deliveries, syncs)...)
+	ours := func(f *ledger.Feedback) bool {
+		return bar.IsEcho(f, *barred) || slices.ContainsFunc(tales, func(t *explain.Tale) bool { return t.Echo(f) })
+	}
+	all = append(all, ofFeedback(heard, deliveries, syncs, ours)...)
 	slices.SortStableFunc(all, func(a, b Moment) int { return b.At.Compare(a.At) })
 	return slices.Compact(all)
 }
 
 // ofFeedback returns what Owlat's webhooks told, and what became of telling it to the user's systems.
-func ofFeedback(heard []ledger.Feedback, deliveries []ledger.Delivery, syncs []config.Sync) (all []Moment) {
+func ofFeedback(heard []ledger.Feedback, deliveries []ledger.Delivery, syncs []config.Sync, ours func(*ledger.Feedback) bool) (all []Moment) {
 	known := make(map[int64]bool)
 	for _, f := range heard {
 		if known[f.ID] {
 			continue
 		}
 		known[f.ID] = true
-		says, more := Told(f, syncs)
-		all = append(all, Moment{At: cmpTime(f.At, f.Received), Origin: Owlat, Says: says + " A webhook told so.", More: more})
+		says, more := Told(f, syncs, ours(&f))
+		if f.Kind == ledger.KindRead {
+			says += " Polling showed so."
+		} else {
+			says += " A webhook told so."
+		}
+		all = append(all, Moment{At: cmpTime(f.At, f.Received), Origin: Owlat, Says: says, More: more})
 	}
 	for _, d := range deliveries {
 		if !known[d.Feedback.ID] {
@@ -68,19 +83,35 @@ func ofFeedback(heard []ledger.Feedback, deliveries []ledger.Delivery, syncs []c
 		m := Moment{At: cmpTime(d.Done, cmpTime(d.Feedback.Received, d.Feedback.At)), Origin: WriteBack, More: d.Error}
 		switch d.State {
 		case ledger.DeliveryDone:
-			m.Says, m.More = fmt.Sprintf("%s was told: %s.", quoted(d.Target), d.Feedback.Event), ""
+			m.Says, m.More = fmt.Sprintf("%s was told of %s.", quoted(d.Target), EventName(d.Feedback.Event)), ""
 		case ledger.DeliveryDead:
-			m.Says = fmt.Sprintf("%s could not be told: %s. It was given up; attempts: %d.", quoted(d.Target), d.Feedback.Event, d.Attempts)
+			m.Says = fmt.Sprintf("%s could not be told of %s. It was given up; attempts: %d.", quoted(d.Target), EventName(d.Feedback.Event), d.Attempts)
 		default:
-			m.Says = fmt.Sprintf("%s is yet to be told: %s. Attempts so far: %d.", quoted(d.Target), d.Feedback.Event, d.Attempts)
+			m.Says = fmt.Sprintf("%s is yet to be told of %s. Attempts so far: %d.", quoted(d.Target), EventName(d.Feedback.Event), d.Attempts)
 		}
 		all = append(all, m)
 	}
 	return all
 }
 
-// Told says what a webhook told, and more about it, which may hold an address. The syncs are those of the configuration.
-func Told(f ledger.Feedback, syncs []config.Sync) (says, more string) {
+// EventName says in a word what Owlat told.
+func EventName(event string) string {
+	switch event {
+	case owlat.WebhookTopicUnsubscribed:
+		return "an opt-out"
+	case owlat.WebhookEmailBounced:
+		return "a bounce"
+	case owlat.WebhookEmailComplained:
+		return "a complaint"
+	case owlat.WebhookContactCreated:
+		return "a new contact"
+	}
+	return event
+}
+
+// Told says what a webhook told, and more about it, which may hold an address. The syncs are those of the configuration. Ours says that it follows from
+// what the program did.
+func Told(f ledger.Feedback, syncs []config.Sync, ours bool) (says, more string) {
 	switch f.Event {
 	case owlat.WebhookTopicUnsubscribed:
 		var left []string
@@ -88,7 +119,10 @@ func Told(f ledger.Feedback, syncs []config.Sync) (says, more string) {
 			left = append(left, cmp.Or(t.Name, beside(t.ID, fed.By(syncs, t.ID))))
 		}
 		if len(left) == 0 {
-			return "The person left no topic that was named.", ""
+			left = []string{"topics that were not named"}
+		}
+		if ours {
+			return "Off " + strings.Join(left, ", ") + ", because owlat-sync had opted the person out of everything.", ""
 		}
 		return "The person left " + strings.Join(left, ", ") + ".", ""
 	case owlat.WebhookEmailBounced:
@@ -128,7 +162,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		return all
 	}
 	e, names := t.Entry, namesOf(t)
-	add(e.FirstSeen, Source, 0, "The sync met the row for the first time.", "")
+	add(e.FirstSeen, Source, 0, "The row was first read.", "")
 	if f := e.Failure; f != nil {
 		add(f.First, Sync, 0, "The row began to fail.", f.Reason)
 		if f.Attempts > 1 {
@@ -144,7 +178,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 	for _, m := range e.Memberships {
 		name := names.said(m.Topic)
 		add(m.Renewed, Source, 0, "The row's consent to "+name+" went from no to yes.", "")
-		if m.State == ledger.MemberOut {
+		if m.State == ledger.MemberOut && !t.NeverMail(&m) {
 			add(m.At, Source, 0, "The row said no to "+name+".", "")
 		}
 		add(m.Pending, Owlat, 0, "Owlat waits for the person to confirm "+name+" (double opt-in).", "")
@@ -153,6 +187,8 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		name := names.said(o.Topic)
 		switch {
 		case told[o.Topic]:
+		case t.Ours(o.At):
+			add(o.At, Owlat, 0, "Off "+name+", because owlat-sync had opted the person out of everything.", "")
 		case !o.Since.IsZero():
 			add(o.At, Owlat, 0, "The person was not on "+name+" any more, as Owlat showed.", "")
 		default:
@@ -160,17 +196,26 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		}
 		add(o.Written, WriteBack, 0, "That the person left "+name+" was written into a source.", "")
 	}
-	if s := t.Barred; s != nil {
-		says, by := why(*s)
-		add(s.At, by, 0, says, "")
-		if s.Reason == ledger.Listed { // of a row the history tells which run did it
-			add(s.Told, Owlat, 0, "Owlat opted the person out of everything, as it was asked to.", "")
-		}
+	if t.Barred != nil {
+		all = append(all, ofSuppression(t.Barred, t.Sync.Name)...)
 	}
 	for _, m := range ledger.OfEvents(e.Events) {
 		if m.State == ledger.EventDue || m.State == ledger.EventAwaited {
 			add(m.At, Sync, 0, "The event "+m.Name+" became due.", "")
 		}
+	}
+	return all
+}
+
+// ofSuppression returns since when no mail may go to an address, and what Owlat was told of it.
+func ofSuppression(s *ledger.Suppression, sync string) (all []Moment) {
+	says, by := why(*s)
+	if by != Source {
+		sync = ""
+	}
+	all = append(all, Moment{At: s.At, Origin: by, Sync: sync, Says: says})
+	if s.Reason == ledger.Listed && !s.Told.IsZero() { // of a row the history tells which run did it
+		all = append(all, Moment{At: s.Told, Origin: Owlat, Says: "Owlat opted the person out of everything, as it was asked to."})
 	}
 	return all
 }
@@ -199,7 +244,7 @@ func why(s ledger.Suppression) (says string, by Origin) {
 	case ledger.Listed:
 		return "Somebody handed in a list that says that no mail may go to the person, ever.", Person
 	case ledger.Complained:
-		return "Since then no mail may go to the address: it complained.", Owlat
+		return "Since then no run puts the address on a topic: the person marked a mail as spam.", Owlat
 	}
-	return "Since then no mail may go to the address: it bounced.", Owlat
+	return "Since then no run puts the address on a topic: a mail came back for good.", Owlat
 }

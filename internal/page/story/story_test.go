@@ -12,9 +12,11 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/page/story"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -22,7 +24,7 @@ var at = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // tale returns what is known of a row that is in step, with changes.
 func tale(change func(*explain.Tale)) *explain.Tale {
 	t := &explain.Tale{
-		Sync: config.Sync{Name: "users", OnRemoteDelete: "skip", Topics: []config.Topic{{ID: "news", When: "newsletter"}}}, Key: "1", At: at.Add(24 * time.Hour),
+		Sync: config.Sync{Name: "users", OnRemoteDelete: "skip", Topics: []config.Topic{{ID: "news", When: "newsletter"}}}, Key: "1", At: at.Add(24 * time.Hour), Ways: ways.Ways{Webhooks: true},
 		Entry: &ledger.Entry{
 			Key: "1", ContactID: "k1", Email: "ada@example.com", Origin: ledger.OriginCreated, FirstSeen: at, ChangedAt: at,
 			Memberships: []ledger.Membership{{Topic: "news", Consent: true, State: ledger.MemberAdded, At: at}},
@@ -68,58 +70,81 @@ func state(s ledger.MembershipState) func(*explain.Tale) {
 	return member(func(m *ledger.Membership) { m.State, m.Consent = s, s != ledger.MemberOut && s != ledger.MemberUnknown })
 }
 
-func TestVerdicts(t *testing.T) {
+// TestAnswers begin with yes or no, and then say why.
+func TestAnswers(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*explain.Tale)
+		word   string
 		tone   story.Tone
 		says   string
 		do     string
 	}{
-		"on":            {func(*explain.Tale) {}, story.Good, "was put on the topic", ""},
-		"no topics":     {func(t *explain.Tale) { t.Sync.Topics, t.Entry.Memberships = nil, nil }, story.Good, "This sync puts nobody on a topic", ""},
-		"bounced":       {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Bounced, At: at} }, story.Off, "came back for good", "lift the suppression"},
-		"complained":    {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Complained, At: at} }, story.Off, "as spam", "only if the person asked"},
-		"never mail":    {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.NeverMail, At: at} }, story.Off, "Owlat itself was not told", "Only the person"},
-		"listed":        {func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: at, Told: at} }, story.Off, "opted them out of everything", "Only the person"},
-		"never applied": {func(t *explain.Tale) { t.Entry = nil }, story.Waiting, "No run has applied the row", "Ask for a run"},
+		"on":                {func(*explain.Tale) {}, "Yes", story.Good, "was put on the topic. No webhook of Owlat has told that they left since.", ""},
+		"on, by polling":    {func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true} }, "Yes", story.Good, "Polling has not shown", ""},
+		"on, by both":       {func(t *explain.Tale) { t.Ways.Polling = true }, "Yes", story.Good, "Neither a webhook nor polling", ""},
+		"nothing tells":     {func(t *explain.Tale) { t.Ways = ways.Ways{} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here: no webhook comes", "the unsubscribe secret"},
+		"nothing but asked": {func(t *explain.Tale) { t.Ways = ways.Ways{Secret: true} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here", "when it is asked now"},
+		"asked now":         {func(t *explain.Tale) { t.Ways = ways.Ways{}; asked(true)(t) }, "Yes", story.Good, "was put on the topic.", ""},
+		"off now":           {asked(false), "No", story.Off, "Not on it, as Owlat says now", "sign up again"},
+		"on now":            {func(t *explain.Tale) { state(ledger.MemberSkipped)(t); asked(true)(t) }, "Yes", story.Good, "was put on the topic", ""},
+		"deleted, as Owlat says now": {func(t *explain.Tale) {
+			t.RemoteErr = &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: 404}
+		}, "No", story.Off, "Owlat has no such contact any more.", "on_remote_delete says: skip"},
+		"no topics":     {func(t *explain.Tale) { t.Sync.Topics, t.Entry.Memberships = nil, nil }, "Not known here", story.Unknown, "This sync puts nobody on a topic", ""},
+		"bounced":       {barred(ledger.Suppression{Reason: ledger.Bounced}), "No", story.Off, "came back for good", "lift the suppression"},
+		"complained":    {barred(ledger.Suppression{Reason: ledger.Complained}), "No", story.Off, "as spam", "only if the person asked"},
+		"never applied": {func(t *explain.Tale) { t.Entry = nil }, "Not yet", story.Waiting, "No run has taken the row up", "Ask for a run"},
 		"given up": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Parked: true, Category: ledger.CategoryTaken, Reason: "taken"}
-		}, story.Bad, "not tried again until it changes: taken.", "Another contact in Owlat has the address"},
-		"fails": {func(t *explain.Tale) {
+			state(ledger.MemberOut)(t)
+		}, "No", story.Bad, "not tried again until it changes: taken.", "Another contact in Owlat has the address"},
+		"fails, and is on": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Category: ledger.CategoryNetwork, Reason: "refused"}
-		}, story.Bad, "later runs try it again: refused.", "can be reached"},
-		"deleted there":   {func(t *explain.Tale) { t.Entry.Origin, t.Entry.ContactID = ledger.OriginGone, "" }, story.Off, "deleted in Owlat", "on_remote_delete says: skip"},
-		"deleted":         {func(t *explain.Tale) { t.Entry.Origin, t.Entry.ContactID = ledger.OriginDeleted, "" }, story.Off, "left the source, and the sync deleted", "the source must have the row"},
-		"departed":        {func(t *explain.Tale) { t.Entry.Departed = "keep" }, story.Off, "not in the source any more", "the source must have the row"},
-		"no contact yet":  {func(t *explain.Tale) { t.Entry.ContactID = "" }, story.Waiting, "no contact in Owlat yet", "next run"},
-		"wanted":          {state(ledger.MemberWanted), story.Waiting, "To be put on it", "next run"},
-		"sent":            {state(ledger.MemberSent), story.Waiting, "answer is not known", "sends it again"},
-		"leaving":         {state(ledger.MemberLeaving), story.Waiting, "A removal was sent", "next run"},
-		"the row says no": {state(ledger.MemberOut), story.Off, `column "newsletter" says no`, "from no to yes"},
-		"left":            {state(ledger.MemberLeft), story.Off, "when the row left the source", ""},
-		"opted out":       {state(ledger.MemberOptedOut), story.Off, "The person left it, as one of Owlat's webhooks told", "sign up again"},
-		"skipped":         {state(ledger.MemberSkipped), story.Unknown, "existing: skip", `column "newsletter" going from no to yes`},
-		"unknown":         {state(ledger.MemberUnknown), story.Unknown, "the row says no, but the contact was there before", `column "newsletter"`},
-		"unsure":          {state(ledger.MemberUnsure), story.Unknown, "never answered", "topic add"},
+		}, "Yes", story.Bad, "later runs try it again: refused.", "can be reached"},
+		"deleted there": {func(t *explain.Tale) {
+			t.Entry.Origin, t.Entry.ContactID = ledger.OriginGone, ""
+			state(ledger.MemberOut)(t)
+		}, "No", story.Off, "deleted in Owlat", "on_remote_delete says: skip"},
+		"deleted": {func(t *explain.Tale) {
+			t.Entry.Origin, t.Entry.ContactID = ledger.OriginDeleted, ""
+			state(ledger.MemberLeft)(t)
+		}, "No", story.Off, "left the source, and the sync deleted", "the source must have the row"},
+		"departed": {func(t *explain.Tale) { t.Entry.Departed = "topics"; state(ledger.MemberLeft)(t) }, "No", story.Off, "not in the source any more.", "the source must have the row"},
+		"departed, and left where it is": {func(t *explain.Tale) { t.Entry.Departed, t.Sync.OnMissing = "keep", "keep" }, "Yes", story.Off,
+			"the sync leaves its contact where it is (on_missing: keep)", "take them off in Owlat"},
+		"no contact yet": {func(t *explain.Tale) { t.Entry.ContactID, t.Entry.Memberships = "", nil }, "Not yet", story.Waiting, "no contact in Owlat yet", "next run"},
+		"a stranger": {func(t *explain.Tale) {
+			t.Entry = &ledger.Entry{Key: "1", Fingerprint: ledger.Fingerprint{Lo: 1}}
+			t.Sync.Suppressed.Column = "blocked"
+		}, "No", story.Off, `The row's column "blocked" says that no mail may go to the person, ever. Owlat has no contact of theirs`, ""},
+		"wanted":          {state(ledger.MemberWanted), "Not yet", story.Waiting, "To be put on it", "next run"},
+		"sent":            {state(ledger.MemberSent), "Not yet", story.Waiting, "answer is not known", "sends it again"},
+		"leaving":         {state(ledger.MemberLeaving), "Not yet", story.Waiting, "A removal was sent", "next run"},
+		"the row says no": {state(ledger.MemberOut), "No", story.Off, `column "newsletter" says no`, "from no to yes"},
+		"left":            {state(ledger.MemberLeft), "No", story.Off, "when the row left the source", ""},
+		"opted out":       {state(ledger.MemberOptedOut), "No", story.Off, "The person left it, as one of Owlat's webhooks told", "sign up again"},
+		"skipped":         {state(ledger.MemberSkipped), "Not known here", story.Unknown, "existing: skip", `column "newsletter" going from no to yes`},
+		"unknown":         {state(ledger.MemberUnknown), "Not known here", story.Unknown, "the row says no, but the contact was there before", `column "newsletter"`},
+		"unsure":          {state(ledger.MemberUnsure), "Not known here", story.Unknown, "never answered", "topic add"},
 		"another's": {func(t *explain.Tale) {
 			t.Sibling, t.Entry.Memberships[0].State = explain.Sibling{Created: "web", Put: map[string]string{"news": "web"}}, ledger.MemberSkipped
-		}, story.Unknown, `the sync "web" has put the contact on it`, ""},
+		}, "Not known here", story.Unknown, `the sync "web" has put the contact on it`, ""},
 		"existing: add": {func(t *explain.Tale) {
 			t.Sync.Topics[0].Existing, t.Entry.Memberships[0].State = reconcile.ExistingAdd, ledger.MemberUnknown
-		}, story.Unknown, "the row does not say yes", ""},
-		"to confirm":   {member(func(m *ledger.Membership) { m.Pending = at }), story.Waiting, "asked the person to confirm", "within seven days"},
-		"too late":     {member(func(m *ledger.Membership) { m.Pending = at.Add(-ledger.ConfirmWithin) }), story.Unknown, "has run out by now", "in Owlat"},
-		"not mailed":   {member(func(m *ledger.Membership) { m.Unmailed = true }), story.Waiting, "sent no mail that asks for it again", "preference page"},
-		"undecided":    {func(t *explain.Tale) { t.Entry.Memberships = nil }, story.Waiting, "not decided yet", "next run"},
-		"no such sync": {func(t *explain.Tale) { t.Sync.Topics = nil; state(ledger.MemberOut)(t) }, story.Off, "does not have this topic any more", ""},
+		}, "Not known here", story.Unknown, "the row does not say yes", ""},
+		"to confirm":   {member(func(m *ledger.Membership) { m.Pending = at }), "Not yet", story.Waiting, "asked the person to confirm", "within seven days"},
+		"too late":     {member(func(m *ledger.Membership) { m.Pending = at.Add(-ledger.ConfirmWithin) }), "Not known here", story.Unknown, "has run out by now", "in Owlat"},
+		"not mailed":   {member(func(m *ledger.Membership) { m.Unmailed = true }), "Not yet", story.Waiting, "sent no mail that asks for it again", "preference page"},
+		"undecided":    {func(t *explain.Tale) { t.Entry.Memberships = nil }, "Not yet", story.Waiting, "not decided yet", "next run"},
+		"no such sync": {func(t *explain.Tale) { t.Sync.Topics = nil; state(ledger.MemberOut)(t) }, "No", story.Off, "does not have this topic any more", ""},
 		"one of two": {func(t *explain.Tale) {
 			t.Entry.Memberships = append(t.Entry.Memberships, ledger.Membership{Topic: "tips", State: ledger.MemberOptedOut, At: at})
 			t.Heard = []ledger.Feedback{{Topics: []ledger.FeedbackTopic{{ID: "tips", Name: "Tips"}}}}
-		}, story.Off, "On 1 of 2 topics. Topic “Tips”: The person left it", ""},
+		}, "Yes, from 1 of 2 topics", story.Off, "Topic “Tips”: The person left it", ""},
 	} {
 		v := story.Of(tale(test.change))
-		if v.Tone != test.tone || !strings.Contains(v.Says, test.says) || !strings.Contains(v.Do, test.do) || !strings.HasSuffix(v.Says, ".") {
+		if v.Word != test.word || v.Tone != test.tone || !strings.Contains(v.Says, test.says) || !strings.Contains(v.Do, test.do) || !strings.HasSuffix(v.Says, ".") {
 			t.Errorf("%s: %+v", name, v)
 		}
 		if v.Do != "" && !strings.HasSuffix(v.Do, ".") {
@@ -128,15 +153,130 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestTheWorstRowCounts: what is wrong says more than what waits, and that more than what is well.
-func TestTheWorstRowCounts(t *testing.T) {
-	t.Parallel()
-	all := []story.Verdict{{Tone: story.Good}, {Tone: story.Unknown}, {Tone: story.Bad}, {Tone: story.Off}, {Tone: story.Waiting}}
-	if got := story.Worst(all); got != 2 {
-		t.Errorf("the verdict is %d", got)
+// asked has Owlat say now whether the contact is on the topic.
+func asked(on bool) func(*explain.Tale) {
+	return func(t *explain.Tale) {
+		t.Members = &owlat.ContactPreferences{Topics: []owlat.TopicPreference{{ID: "news", Subscribed: on}}}
 	}
-	if got := story.Worst(all[:2]); got != 1 {
-		t.Errorf("of two the verdict is %d", got)
+}
+
+// barred suppresses the person.
+func barred(s ledger.Suppression) func(*explain.Tale) {
+	s.At = at
+	return func(t *explain.Tale) { t.Barred = &s }
+}
+
+// TestWhetherOwlatWasTold says what is true of a person to whom the user lets no mail go: told, and when, or why not.
+func TestWhetherOwlatWasTold(t *testing.T) {
+	t.Parallel()
+	later := at.Add(time.Minute)
+	secret := ways.Ways{Secret: true}
+	never := ledger.Suppression{Reason: ledger.NeverMail, At: at}
+	for name, test := range map[string]struct {
+		is     ledger.Suppression
+		ways   ways.Ways
+		change func(*explain.Tale)
+		says   string
+	}{
+		"told":            {ledger.Suppression{Reason: ledger.NeverMail, At: at, Sent: at, Told: later}, secret, nil, "Owlat was told, and has opted them out of everything."},
+		"by a list":       {ledger.Suppression{Reason: ledger.Listed, At: at, Told: later}, ways.Ways{}, nil, "Somebody handed in a list"},
+		"not yet":         {never, secret, nil, "Owlat is not told yet. The next run that reads all rows tells it."},
+		"no secret":       {never, ways.Ways{}, nil, "Owlat was not told, because the configuration has no unsubscribe secret"},
+		"no answer":       {ledger.Suppression{Reason: ledger.NeverMail, At: at, Sent: at}, secret, nil, "its answer is not known. The next run sends it again."},
+		"listed, unheard": {ledger.Suppression{Reason: ledger.Listed, At: at, Sent: at}, secret, nil, "Hand the list in once more."},
+		"no contact":      {never, secret, func(t *explain.Tale) { t.Entry.ContactID = "" }, "because no contact of theirs is known here"},
+		"refused": {never, secret, func(t *explain.Tale) {
+			t.Entry.Failure = &ledger.Failure{Category: ledger.CategoryNeverMail, Reason: "the secret is refused"}
+		}, "Owlat is not told yet: the secret is refused."},
+		"the row that says so": {never, secret, func(t *explain.Tale) { t.Sync.Suppressed.Column = "blocked" }, `The column "blocked" of row 1 of users says that no mail may go to the person, ever`},
+	} {
+		row := tale(func(t *explain.Tale) {
+			if test.change != nil {
+				test.change(t)
+			}
+		})
+		v := story.Suppressed(test.is, []*explain.Tale{row}, test.ways)
+		if v.Word != "No" || !strings.Contains(v.Says, test.says) || !v.Told.Equal(test.is.Told) || test.is.Told.IsZero() != !strings.Contains(v.Says, "Owlat was told, and") {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+}
+
+// TestLifting names the true origin, and what lifting does then.
+func TestLifting(t *testing.T) {
+	t.Parallel()
+	row := tale(func(t *explain.Tale) { t.Sync.Suppressed.Column = "blocked" })
+	for reason, want := range map[ledger.SuppressionReason][]string{
+		ledger.NeverMail:  {`The column "blocked" of row 1 of users says`, "Correct the row first.", "Owlat is told nothing."},
+		ledger.Listed:     {"Somebody handed in a list", "Owlat is told nothing."},
+		ledger.Complained: {"marked a mail as spam", "Owlat has a block list of its own"},
+		ledger.Bounced:    {"came back for good", "Owlat has a block list of its own"},
+	} {
+		why, follows := story.Lifting(ledger.Suppression{Reason: reason}, []*explain.Tale{row})
+		text := why + " " + strings.Join(follows, " ")
+		for _, part := range want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q lacks %q", reason, text, part)
+			}
+		}
+		if reason != ledger.Bounced && strings.Contains(text, "came back") {
+			t.Errorf("%s is told as a bounce: %s", reason, text)
+		}
+	}
+}
+
+// TestATopicOfWhomNoMailMayReach is not told as well.
+func TestATopicOfWhomNoMailMayReach(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*explain.Tale)
+		word   string
+		says   string
+	}{
+		"bounced":      {barred(ledger.Suppression{Reason: ledger.Bounced}), "not on it", "Owlat sends them no campaigns now, because a mail to the address came back for good."},
+		"complained":   {barred(ledger.Suppression{Reason: ledger.Complained}), "not on it", "because the person marked a mail as spam."},
+		"still on":     {barred(ledger.Suppression{Reason: ledger.NeverMail}), "not yet", "A run had put them on it. Now no mail may go to the person."},
+		"nothing told": {func(t *explain.Tale) { t.Ways = ways.Ways{} }, "put on it", "Whether they left since is not known here"},
+		"by our word": {func(t *explain.Tale) {
+			barred(ledger.Suppression{Reason: ledger.NeverMail, Sent: at, Told: at})(t)
+			state(ledger.MemberOut)(t)
+		}, "not on it", "Not on it, because no mail may go to the person."},
+		"by our word, lifted since": {func(t *explain.Tale) {
+			state(ledger.MemberOut)(t)
+			t.History = []ledger.HistoryLine{{At: at, Event: ledger.EventOptedOut}}
+		}, "not on it", "Not on it since they were opted out of everything"},
+		"by the row's word before": {func(t *explain.Tale) {
+			barred(ledger.Suppression{Reason: ledger.NeverMail})(t)
+			member(func(m *ledger.Membership) { m.State, m.At = ledger.MemberOut, at.Add(-time.Hour) })(t)
+		}, "not on it", `the row's column "newsletter" says no`},
+		"left before it bounced": {func(t *explain.Tale) {
+			barred(ledger.Suppression{Reason: ledger.Bounced})(t)
+			state(ledger.MemberOptedOut)(t)
+			t.OptOuts = []ledger.OptOut{{Topic: "news", At: at}}
+		}, "not on it", "The person left it"},
+		"undecided": {func(t *explain.Tale) {
+			barred(ledger.Suppression{Reason: ledger.Bounced})(t)
+			t.Entry.Memberships = nil
+		}, "not on it", "Not put on it, because a mail to the address came back for good."},
+	} {
+		topic := story.Topics(tale(test.change))[0]
+		if topic.Word() != test.word || topic.Tone == story.Good || !strings.Contains(topic.Says, test.says) {
+			t.Errorf("%s: %s: %+v", name, topic.Word(), topic)
+		}
+	}
+}
+
+// TestTogether: what is wrong with one row says more than that another is well, and one topic is enough for a yes.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	well, off := tale(func(*explain.Tale) {}), tale(state(ledger.MemberOut))
+	off.Sync.Name, off.Key = "web", "7"
+	off.Entry.Memberships[0].Topic, off.Sync.Topics[0].ID = "tips", "tips"
+	if v := story.Together([]*explain.Tale{well, off}); v.Word != "Yes, from 1 of 2 topics" || v.Tone != story.Off || !strings.HasPrefix(v.Says, "By row 7 of web: Topic “tips”") {
+		t.Errorf("%+v", v)
+	}
+	if v := story.Together([]*explain.Tale{well}); v.Word != "Yes" || strings.Contains(v.Says, "By row") {
+		t.Errorf("%+v", v)
 	}
 }
 
@@ -157,7 +297,7 @@ func TestMoments(t *testing.T) {
 	moments := story.Moments([]*explain.Tale{row}, []ledger.Feedback{left}, []ledger.Delivery{
 		{Target: "crm", State: ledger.DeliveryDone, Done: minute(6), Feedback: left, Error: "once refused"}, {Target: "crm", State: ledger.DeliveryDead, Attempts: 12, Error: "refused", Feedback: bounce},
 		{Target: "crm", State: ledger.DeliveryDead, Feedback: ledger.Feedback{ID: 99}},
-	})
+	}, nil)
 	var got []string
 	for _, m := range moments {
 		got = append(got, fmt.Sprintf("%d %s %s%s", int(m.At.Sub(at).Minutes()), m.Origin, m.Says, m.More))
@@ -169,14 +309,14 @@ func TestMoments(t *testing.T) {
 		"9 operator Asked to try again.",
 		"8 sync The row began to fail.no answer in time",
 		"7 Owlat A mail came back for good (hard bounce). A webhook told so.550 no such user",
-		"7 write-back “crm” could not be told: email.bounced. It was given up; attempts: 12.refused",
+		"7 write-back “crm” could not be told of a bounce. It was given up; attempts: 12.refused",
 		"6 write-back That the person left “News” was written into a source.",
-		"6 write-back “crm” was told: topic.unsubscribed.",
+		"6 write-back “crm” was told of an opt-out.",
 		"4 Owlat The person left News. A webhook told so.",
 		"3 source The row's consent to “News” went from no to yes.",
 		"2 sync Put it on topic news (when newsletter).",
 		"1 sync Created the contact.",
-		"0 source The sync met the row for the first time.",
+		"0 source The row was first read.",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -197,6 +337,95 @@ func TestAdvice(t *testing.T) {
 		if !strings.HasSuffix(text, ".") || (text == otherwise) != slices.Contains(never, c) {
 			t.Errorf("%s: %q", c, text)
 		}
+	}
+}
+
+// TestOurOwnOptOut, and its echo, are told as ours, with a webhook and without.
+func TestOurOwnOptOut(t *testing.T) {
+	t.Parallel()
+	echo := ledger.Feedback{ID: 1, Event: owlat.WebhookTopicUnsubscribed, At: at, Received: at, ContactID: "k1", Topics: []ledger.FeedbackTopic{{ID: "news", Name: "News"}}}
+	for name, change := range map[string]func(*explain.Tale){
+		"by a row":     barred(ledger.Suppression{Reason: ledger.NeverMail, Sent: at, Told: at}),
+		"lifted since": func(*explain.Tale) {},
+		"of a list":    barred(ledger.Suppression{Reason: ledger.Listed, Sent: at, Told: at}),
+		"by no webhook": func(t *explain.Tale) {
+			barred(ledger.Suppression{Reason: ledger.NeverMail, Sent: at, Told: at})(t)
+			t.Heard = nil
+		},
+	} {
+		row := tale(func(t *explain.Tale) {
+			state(ledger.MemberOut)(t)
+			t.Heard = []ledger.Feedback{echo}
+			t.History = []ledger.HistoryLine{{At: at, Run: 3, Event: ledger.EventOptedOut, Note: "no mail may go to the person"}}
+			t.OptOuts = []ledger.OptOut{{ContactID: "k1", Topic: "news", At: at}}
+			change(t)
+		})
+		var all []string
+		for _, m := range story.Moments([]*explain.Tale{row}, nil, nil, row.Barred) {
+			all = append(all, m.Says)
+		}
+		text := strings.Join(all, "\n")
+		if strings.Contains(text, "The person left") || strings.Contains(text, "The row said no") || !strings.Contains(text, "because owlat-sync had opted the person out of everything.") ||
+			!strings.Contains(text, "Opted the person out of everything in Owlat") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+	only := &ledger.Suppression{Reason: ledger.Listed, At: at, Sent: at, Told: at}
+	moments := story.Moments(nil, []ledger.Feedback{echo}, nil, only)
+	if len(moments) != 3 || strings.Contains(fmt.Sprint(moments), "The person left") {
+		t.Errorf("without a row: %+v", moments)
+	}
+	gone := tale(func(t *explain.Tale) {
+		state(ledger.MemberOptedOut)(t)
+		t.Heard = []ledger.Feedback{echo}
+	})
+	if moments := fmt.Sprint(story.Moments([]*explain.Tale{gone}, nil, nil, nil)); !strings.Contains(moments, "The person left News. A webhook told so.") {
+		t.Errorf("a person who left: %s", moments)
+	}
+}
+
+// TestWhenARowLeftTheSource: the history says it, and not when the row was last changed.
+func TestWhenARowLeftTheSource(t *testing.T) {
+	t.Parallel()
+	row := tale(func(t *explain.Tale) {
+		state(ledger.MemberLeft)(t)
+		t.Entry.Departed = "topics"
+	})
+	if v := story.Of(row); !v.At.IsZero() {
+		t.Errorf("nothing tells when, and it says %v", v.At)
+	}
+	row.History = []ledger.HistoryLine{{At: at.Add(time.Hour), Run: 9, Event: ledger.EventRowLeft}}
+	if v := story.Of(row); !v.At.Equal(at.Add(time.Hour)) {
+		t.Errorf("it says %v", v.At)
+	}
+	if got := story.Moments([]*explain.Tale{row}, nil, nil, nil); got[0].Says != "Found that the row has left the source." || got[0].Run != 9 {
+		t.Errorf("%+v", got[0])
+	}
+}
+
+// TestAdviceByReason: rows that cannot be sent need different things.
+func TestAdviceByReason(t *testing.T) {
+	t.Parallel()
+	seen := make(map[string]string)
+	for _, reason := range []string{
+		"the row has no key", owlatsync.ErrAddressEmpty.Error(), owlatsync.ErrAddressForm.Error(), owlatsync.ErrAddressTooLong.Error(), owlatsync.ErrAddressSeveral.Error(), owlatsync.ErrAddressMailto.Error(),
+		owlatsync.ErrAddressNamed.Error(), owlatsync.ErrAddressInvisible.Error(), owlatsync.ErrAddressBlank.Error(), owlatsync.ErrAddressDot.Error(), "the first name is longer than Owlat's 200 characters", "column \"blocked\" is neither yes nor no",
+	} {
+		text := story.AdviceOn(reconcile.Trouble{What: "invalid", Category: ledger.CategorySource, Reason: reason})
+		if other := seen[text]; other != "" || !strings.HasSuffix(text, ".") {
+			t.Errorf("%q and %q have one advice: %q", reason, other, text)
+		}
+		seen[text] = reason
+	}
+	for name, instead := range map[string]*step.Instead{"the same address": {Key: "7"}, "the same key": {Key: "7", Same: true}, "other consents": {Key: "7", Differs: true}} {
+		text := story.AdviceOn(reconcile.Trouble{What: "duplicate", Category: ledger.CategorySource, Reason: "x", Instead: instead})
+		if other := seen[text]; other != "" {
+			t.Errorf("%s and %s have one advice: %q", name, other, text)
+		}
+		seen[text] = name
+	}
+	if got := story.AdviceOn(reconcile.Trouble{What: "row", Category: ledger.CategoryTaken}); got != story.Advice(ledger.CategoryTaken) {
+		t.Errorf("a row that fails: %q", got)
 	}
 }
 
@@ -234,7 +463,7 @@ func TestATopicWithoutAName(t *testing.T) {
 		{Name: "users", Topics: []config.Topic{{ID: "k57", When: "newsletter"}, {ID: "k58"}}}, {Name: "leads", Topics: []config.Topic{{ID: "k58", When: "wants_tips"}}},
 	}
 	for id, want := range map[string]string{"k57": "k57 (users, when newsletter)", "k58": "k58 (users, every row; leads, when wants_tips)", "k59": "k59"} {
-		says, _ := story.Told(ledger.Feedback{Event: owlat.WebhookTopicUnsubscribed, Topics: []ledger.FeedbackTopic{{ID: id}}}, syncs)
+		says, _ := story.Told(ledger.Feedback{Event: owlat.WebhookTopicUnsubscribed, Topics: []ledger.FeedbackTopic{{ID: id}}}, syncs, false)
 		if says != "The person left "+want+"." {
 			t.Error(says)
 		}

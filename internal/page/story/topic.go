@@ -3,19 +3,176 @@ package story
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/page/fed"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
-// standing says whether the contact was put on a topic, and why or why not. The topic is nil if the configuration does not have it.
-func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict {
-	switch m.State {
-	case ledger.MemberAdded:
+// Topic is how a person stands to one topic.
+type Topic struct {
+	Verdict
+	ID, Name string // the name is the id where no better one is known
+	Fed      string // which rows of the sync are put on it, such as "when newsletter"; empty: none are
+	On       bool   // they are on it, as far as is known here, and get its mail
+}
+
+// Word says in a word or two how the person stands to the topic.
+func (t Topic) Word() string {
+	switch {
+	case t.On && t.Tone == Good:
+		return "on it"
+	case t.On:
+		return "put on it"
+	case t.Tone == Waiting:
+		return "not yet"
+	case t.Tone == Unknown:
+		return "not known"
+	}
+	return "not on it"
+}
+
+// Topics says how the person of a row stands to each topic that the sync or the ledger has. Without an entry there is none.
+func Topics(t *explain.Tale) (all []Topic) {
+	if t.Entry == nil {
+		return nil
+	}
+	names := namesOf(t)
+	for i := range t.Entry.Memberships {
+		m := &t.Entry.Memberships[i]
+		topic := topicOf(t, m.Topic)
+		v, on := standing(t, m, topic)
+		if topic == nil {
+			v.Says += " The configuration does not have this topic any more."
+		}
+		all = append(all, Topic{v, m.Topic, names.of(m.Topic), fed.In(&t.Sync, m.Topic), on})
+	}
+	for _, topic := range t.Sync.Topics {
+		if t.Entry.Membership(topic.ID) == nil {
+			all = append(all, undecided(t, topic.ID, names))
+		}
+	}
+	return all
+}
+
+// undecided returns how the person stands to a topic about which no run has decided.
+func undecided(t *explain.Tale, id string, names names) Topic {
+	v := Verdict{Tone: Waiting, Says: "It is not decided yet.", Do: "The next run that takes the row up decides it."}
+	switch {
+	case t.Barred != nil:
+		v = Verdict{Tone: Off, Says: "Not put on it, because " + because(t.Barred) + "."}
+	case t.Stranger():
+		v = Verdict{Tone: Off, Says: "Not put on it, because no mail may go to the person."}
+	}
+	return Topic{Verdict: v, ID: id, Name: names.of(id), Fed: fed.In(&t.Sync, id)}
+}
+
+// names are the names of topics by id, as Owlat's webhooks told them, and what is known without.
+type names struct {
+	told map[string]string
+	sync *config.Sync
+}
+
+func namesOf(t *explain.Tale) names {
+	all := names{make(map[string]string), &t.Sync}
+	for _, f := range t.Heard {
+		for _, topic := range f.Topics {
+			if topic.Name != "" {
+				all.told[topic.ID] = topic.Name
+			}
+		}
+	}
+	return all
+}
+
+func (n names) of(id string) string { return cmp.Or(n.told[id], id) }
+
+// said names a topic in a sentence. Beside an id it says which rows are put on the topic.
+func (n names) said(id string) string {
+	if n.told[id] != "" {
+		return quoted(n.told[id])
+	}
+	return beside(quoted(id), fed.In(n.sync, id))
+}
+
+// beside puts what else is known of a topic beside its id.
+func beside(id, known string) string {
+	if known == "" {
+		return id
+	}
+	return id + " (" + known + ")"
+}
+
+func topicOf(t *explain.Tale, id string) *config.Topic {
+	for i := range t.Sync.Topics {
+		if t.Sync.Topics[i].ID == id {
+			return &t.Sync.Topics[i]
+		}
+	}
+	return nil
+}
+
+// standing says whether the contact is on a topic, as far as is known, and why or why not. The topic is nil if the configuration does not have it.
+func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) (v Verdict, on bool) {
+	is, known := isOn(t, m.Topic)
+	switch {
+	case t.Barred != nil:
+		return barred(t, m, topic), false
+	case t.Deleted():
+		return Verdict{Tone: Off, Says: "Not on it, because Owlat has no such contact any more."}, false
+	case known && is && m.Pending.IsZero() && !m.Unmailed:
+		return Verdict{Tone: Good, Says: "On it, as Owlat says now."}, true
+	case known && !is && m.State == ledger.MemberAdded:
+		return Verdict{Tone: Off, Says: "Not on it, as Owlat says now: they have left since, or were taken off in Owlat.", Do: again}, false
+	case m.State == ledger.MemberAdded:
 		return added(t, m, topic)
+	}
+	return recorded(t, m, topic), false
+}
+
+// again says how somebody comes back who has left.
+const again = "They may sign up again by themselves. A run puts them back only when the row's consent goes from no to yes anew."
+
+// barred says how somebody to whom no mail may go stands to a topic.
+func barred(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict {
+	why := because(t.Barred)
+	switch {
+	case m.State == ledger.MemberAdded && t.Barred.Reason.Asked():
+		return Verdict{Waiting, "A run had put them on it. Now " + why + ".", t.Barred.At, "The next run that reads all rows takes them off it."}
+	case m.State == ledger.MemberAdded:
+		return Verdict{Tone: Off, Says: "A run had put them on it, but Owlat sends them no campaigns now, because " + why + ".", At: t.Barred.At}
+	case m.State == ledger.MemberOut && !t.NeverMail(m), m.State == ledger.MemberOptedOut && hasLeft(t, m), m.State == ledger.MemberLeft, m.State == ledger.MemberLeaving, m.State == ledger.MemberUnsure:
+		return recorded(t, m, topic)
+	case m.State == ledger.MemberOut:
+		return Verdict{Tone: Off, Says: "Not on it, because " + why + ".", At: m.At}
+	}
+	return Verdict{Tone: Off, Says: "Not put on it, because " + why + ".", At: m.At}
+}
+
+// hasLeft reports whether the person is known to have left the topic of a membership by their own word.
+func hasLeft(t *explain.Tale, m *ledger.Membership) bool {
+	return slices.ContainsFunc(t.OptOuts, func(o ledger.OptOut) bool { return o.Topic == m.Topic && !t.Ours(o.At) })
+}
+
+// because says why no mail may go to somebody.
+func because(s *ledger.Suppression) string {
+	switch s.Reason {
+	case ledger.Bounced:
+		return "a mail to the address came back for good"
+	case ledger.Complained:
+		return "the person marked a mail as spam"
+	}
+	return "no mail may go to the person"
+}
+
+// recorded says how somebody stands to a topic by what is recorded. They are not on it, or that is not known.
+func recorded(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict {
+	switch m.State {
 	case ledger.MemberWanted:
 		return Verdict{Waiting, "To be put on it: " + yes(topic) + ".", m.At, "The next run does it."}
 	case ledger.MemberSent:
@@ -23,21 +180,16 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 	case ledger.MemberLeaving:
 		return Verdict{Waiting, "A removal was sent, and its answer is not known.", m.At, "The next run sees to it."}
 	case ledger.MemberOut:
-		if t.Barred != nil && t.Barred.Reason.Asked() {
-			return Verdict{Tone: Off, Says: "Not on it, because no mail may go to the person.", At: m.At}
-		}
-		if topic != nil && topic.When != "" {
-			return Verdict{Off, fmt.Sprintf("Not on it, because the row's column %q says no.", topic.When), m.At, "A run puts them on it when the column goes from no to yes."}
-		}
-		return Verdict{Off, "Not on it, because the row says no.", m.At, ""}
+		return out(t, m, topic)
 	case ledger.MemberOptedOut:
-		if t.Barred != nil {
-			return Verdict{Tone: Off, Says: "Not put on it, because no mail may go to the address.", At: m.At}
-		}
 		if o := t.Found(m.Topic); o != nil {
-			return Verdict{Off, "The person left it: they were on it before, and Owlat showed that they are not any more.", o.At, "They may sign up again by themselves. A run puts them back only when the row's consent goes from no to yes anew."}
+			return Verdict{Off, "The person left it: they were on it before, and Owlat showed that they are not any more.", o.At, again}
 		}
-		return Verdict{Off, "The person left it, as one of Owlat's webhooks told. Whether they came back by themselves is not known here.", leftAt(t, m), "They may sign up again by themselves. A run puts them back only when the row's consent goes from no to yes anew."}
+		at := leftAt(t, m)
+		if t.Ours(at) {
+			return Verdict{Off, "Not on it since they were opted out of everything, because no mail might go to them.", at, again}
+		}
+		return Verdict{Off, "The person left it, as one of Owlat's webhooks told. Whether they came back by themselves is not known here.", at, again}
 	case ledger.MemberLeft:
 		return Verdict{Off, "Let go of when the row left the source: taken off, unless another row wanted the contact there. That the row is back is no new consent.", m.At, ""}
 	case ledger.MemberSkipped:
@@ -55,19 +207,53 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 	return Verdict{Tone: Unknown, Says: string(m.State) + ".", At: m.At}
 }
 
-// added says of a contact that was put on a topic whether the person is yet to confirm.
-func added(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict {
+// out says why somebody is not on a topic to which the row does not consent.
+func out(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict {
+	anew := ""
+	if topic != nil && topic.When != "" {
+		anew = "A run puts them on it when the column goes from no to yes."
+	}
+	switch {
+	case t.NeverMail(m):
+		return Verdict{Off, "Not on it since they were opted out of everything, because no mail might go to them.", m.At, anew}
+	case anew != "":
+		return Verdict{Off, fmt.Sprintf("Not on it, because the row's column %q says no.", topic.When), m.At, anew}
+	}
+	return Verdict{Off, "Not on it, because the row says no.", m.At, ""}
+}
+
+// isOn reports whether the contact is on a topic now, if Owlat was asked.
+func isOn(t *explain.Tale, topic string) (is, known bool) {
+	if t.Members == nil {
+		return false, false
+	}
+	return t.Members.Subscribed(topic)
+}
+
+// added says of a contact that was put on a topic whether the person is yet to confirm, or may have left since.
+func added(t *explain.Tale, m *ledger.Membership, topic *config.Topic) (v Verdict, on bool) {
 	asked := cmp.Or(m.Pending, t.Entry.Asked())
 	switch {
 	case m.Unmailed:
 		return Verdict{Waiting, "Owlat waits for the person to confirm (double opt-in), and sent no mail that asks for it again. Until they do, they get nothing.", cmp.Or(asked, m.At),
-			"The person can confirm by the link of an earlier mail or on Owlat's preference page, or somebody does it in Owlat's dashboard."}
+			"The person can confirm by the link of an earlier mail or on Owlat's preference page, or somebody does it in Owlat's dashboard."}, false
 	case asked.IsZero():
-		return Verdict{Tone: Good, Says: "Put on it: " + yes(topic) + ".", At: m.At}
+		if t.Ways.Tell() {
+			return Verdict{Tone: Good, Says: "Put on it: " + yes(topic) + ". " + since(t.Ways), At: m.At}, true
+		}
+		return Verdict{Unknown, "Put on it: " + yes(topic) + ". " + since(t.Ways), m.At, toKnow(t.Ways)}, true
 	case t.At.After(asked.Add(ledger.ConfirmWithin)):
-		return Verdict{Unknown, "Owlat asked the person to confirm (double opt-in), by a link that has run out by now. Whether they did is not known here.", asked, "Look at the contact in Owlat."}
+		return Verdict{Unknown, "Owlat asked the person to confirm (double opt-in), by a link that has run out by now. Whether they did is not known here.", asked, "Look at the contact in Owlat."}, false
 	}
-	return Verdict{Waiting, "Owlat asked the person to confirm (double opt-in). Until they do, they get nothing.", asked, "They must open the link of the mail within seven days. It may be among their spam."}
+	return Verdict{Waiting, "Owlat asked the person to confirm (double opt-in). Until they do, they get nothing.", asked, "They must open the link of the mail within seven days. It may be among their spam."}, false
+}
+
+// toKnow says how it becomes known whether somebody has left.
+func toKnow(w ways.Ways) string {
+	if w.Secret {
+		return "Owlat says it when it is asked now. Webhooks or polling would tell it by themselves."
+	}
+	return "Webhooks would tell it by themselves, and so would polling, which needs the unsubscribe secret."
 }
 
 // unknown says why it is not known whether a contact is on a topic.

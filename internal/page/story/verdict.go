@@ -1,13 +1,12 @@
 package story
 
 import (
-	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
-	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
-	"owlatsync/internal/page/fed"
+	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 )
 
@@ -22,7 +21,7 @@ const (
 	Unknown Tone = "unknown" // nobody here knows
 )
 
-// Verdict answers why a person gets mail or not.
+// Verdict says how something stands, and why.
 type Verdict struct {
 	Tone Tone
 	Says string
@@ -30,18 +29,87 @@ type Verdict struct {
 	Do   string    // what can be done; empty: nothing, or nothing needs to be
 }
 
-// Of returns the verdict about one row.
-func Of(t *explain.Tale) Verdict {
-	if v, stopped := barrier(t); stopped {
-		return v
+// Answer says whether a person gets mail, and why.
+type Answer struct {
+	Verdict
+	Word string    // yes or no, as far as it is known
+	Told time.Time // when Owlat answered that it sends the person nothing, because it was asked to; zero: it did not
+}
+
+const (
+	no       = "No"
+	notYet   = "Not yet"
+	notKnown = "Not known here"
+)
+
+// Of returns the answer about one row.
+func Of(t *explain.Tale) Answer {
+	if t.Barred != nil {
+		return Suppressed(*t.Barred, []*explain.Tale{t}, t.Ways)
 	}
 	topics := Topics(t)
+	v, stopped := barrier(t, topics)
+	if !stopped {
+		v = ofTopics(t, topics)
+	}
+	return Answer{Verdict: v, Word: wordOf(v.Tone, topics)}
+}
+
+// Together returns the answer about all rows of a person: what the row says that tells the most of why they get nothing.
+func Together(tales []*explain.Tale) Answer {
+	all, topics := make([]Answer, len(tales)), []Topic(nil)
+	for i, t := range tales {
+		all[i] = Of(t)
+		for _, topic := range Topics(t) {
+			if at := slices.IndexFunc(topics, func(other Topic) bool { return other.ID == topic.ID }); at < 0 {
+				topics = append(topics, topic)
+			} else if topic.On && !topics[at].On {
+				topics[at] = topic
+			}
+		}
+	}
+	at := worst(all)
+	v := all[at]
+	if len(all) > 1 {
+		v.Says = fmt.Sprintf("By row %s of %s: %s", tales[at].Key, tales[at].Sync.Name, v.Says)
+		v.Word = wordOf(v.Tone, topics)
+	}
+	return v
+}
+
+// wordOf answers whether somebody gets mail who stands so to their topics. Without topics the tone alone decides.
+func wordOf(tone Tone, topics []Topic) string {
+	on, sure := 0, true
+	for _, topic := range topics {
+		if topic.On {
+			on, sure = on+1, sure && topic.Tone == Good
+		}
+	}
+	switch {
+	case on == len(topics) && on > 0 && sure:
+		return "Yes"
+	case on == len(topics) && on > 0:
+		return "Yes, as far as is known here"
+	case on > 0 && sure:
+		return fmt.Sprintf("Yes, from %d of %d topics", on, len(topics))
+	case on > 0:
+		return fmt.Sprintf("Yes, from %d of %d topics, as far as is known here", on, len(topics))
+	case tone == Waiting:
+		return notYet
+	case tone == Off, tone == Bad:
+		return no
+	}
+	return notKnown
+}
+
+// ofTopics returns the verdict about a row that stands to topics as they say.
+func ofTopics(t *explain.Tale, topics []Topic) Verdict {
 	if len(topics) == 0 {
-		return Verdict{Tone: Good, Says: "The contact is in Owlat, as the row last had it. This sync puts nobody on a topic, so what the person gets is decided in Owlat.", At: t.Entry.ChangedAt}
+		return Verdict{Tone: Unknown, Says: "This sync puts nobody on a topic, so what the person gets is decided in Owlat. Their contact is there as the row last had it.", At: t.Entry.ChangedAt}
 	}
 	worst, on := topics[0], 0
 	for _, topic := range topics {
-		if topic.Tone == Good {
+		if topic.On {
 			on++
 		}
 		if rank(topic.Tone) > rank(worst.Tone) {
@@ -53,14 +121,28 @@ func Of(t *explain.Tale) Verdict {
 		if on > 1 {
 			what = fmt.Sprintf("all %d topics", on)
 		}
-		return Verdict{Tone: Good, Says: "The contact is in Owlat, and was put on " + what + ". Owlat tells nobody whether they have left since, unless its webhooks come here.", At: worst.At}
+		v := Verdict{Tone: worst.Tone, Says: "The contact is in Owlat, and was put on " + what + ".", At: worst.At, Do: worst.Do}
+		if t.Members == nil {
+			v.Says += " " + since(t.Ways)
+		}
+		return v
 	}
 	v := worst.Verdict
 	v.Says = fmt.Sprintf("Topic %s: %s", namesOf(t).said(worst.ID), v.Says)
-	if len(topics) > 1 {
-		v.Says = fmt.Sprintf("On %d of %d topics. %s", on, len(topics), v.Says)
-	}
 	return v
+}
+
+// since says how it would be known here that somebody has left a topic.
+func since(w ways.Ways) string {
+	switch {
+	case w.Webhooks && w.Polling:
+		return "Neither a webhook nor polling has told that they left since."
+	case w.Webhooks:
+		return "No webhook of Owlat has told that they left since."
+	case w.Polling:
+		return "Polling has not shown that they left since."
+	}
+	return "Whether they left since is not known here: no webhook comes from Owlat, and nothing is polled."
 }
 
 // rank orders tones by how much they say why somebody gets nothing.
@@ -78,127 +160,8 @@ func rank(t Tone) int {
 	return 4
 }
 
-// barrier says what keeps everything from the person, whatever their topics.
-func barrier(t *explain.Tale) (v Verdict, stopped bool) {
-	if t.Barred != nil {
-		return Suppressed(*t.Barred), true
-	}
-	e := t.Entry
-	switch {
-	case e == nil:
-		return Verdict{Tone: Waiting, Says: "No run has applied the row, so Owlat does not know the person from it.", Do: "Ask for a run. If the row cannot be sent, its failures say why."}, true
-	case e.Failure != nil && e.Failure.Parked:
-		return Verdict{Bad, "The row fails, and is not tried again until it changes: " + e.Failure.Reason + ".", e.Failure.First, Advice(e.Failure.Category)}, true
-	case e.Failure != nil:
-		return Verdict{Bad, "The row fails, and later runs try it again: " + e.Failure.Reason + ".", e.Failure.First, Advice(e.Failure.Category)}, true
-	case e.Origin == ledger.OriginGone:
-		return Verdict{Off, "The contact was deleted in Owlat.", e.ChangedAt, fmt.Sprintf("The sync does with such rows what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
-	case e.Origin == ledger.OriginDeleted:
-		return Verdict{Off, "The row left the source, and the sync deleted its contact.", e.ChangedAt, "If the person should get mail, the source must have the row."}, true
-	case e.Departed != "":
-		return Verdict{Off, "The row is not in the source any more.", e.ChangedAt, "If the person should get mail, the source must have the row."}, true
-	case t.Sync.Match:
-		return Verdict{Tone: Off, Says: "The sync only sends events, to whoever has the address of the row. It puts nobody on a topic."}, true
-	case e.Origin == ledger.OriginExported:
-		return Verdict{Waiting, "The row was written to a file for Owlat's importer, and no run has met its contact since.", e.FirstSeen, "Import the file in Owlat's dashboard. The next run sees to it."}, true
-	case e.ContactID == "":
-		return Verdict{Tone: Waiting, Says: "The row has no contact in Owlat yet.", Do: "The next run sees to it."}, true
-	}
-	return v, false
-}
-
-// Suppressed says that no mail may go to an address.
-func Suppressed(s ledger.Suppression) Verdict {
-	switch s.Reason {
-	case ledger.NeverMail:
-		return Verdict{Off, "A row of the source says that no mail may go to the person, so no run puts them on a topic or sends an event for them. " + owlatTold(s), s.At,
-			"Only the person can take that back in Owlat. If the row was wrong, lift the suppression, and put them on a topic by hand."}
-	case ledger.Listed:
-		return Verdict{Off, "Somebody handed in a list of people to whom no mail may go, so no run puts them on a topic or sends an event for them. " + owlatTold(s), s.At,
-			"Only the person can take that back in Owlat. If the list was wrong, lift the suppression, and put them on a topic by hand."}
-	case ledger.Complained:
-		return Verdict{Off, "The person marked a mail as spam, so no run puts the address on a topic or sends an event for it.", s.At, "Lift the suppression only if the person asked for mail anew."}
-	}
-	return Verdict{Off, "A mail to the address came back for good, so no run puts it on a topic or sends an event for it.", s.At, "If the mailbox works again, lift the suppression."}
-}
-
-// Topic is how a person stands to one topic.
-type Topic struct {
-	Verdict
-	ID, Name string // the name is the id where no better one is known
-	Fed      string // which rows of the sync are put on it, such as "when newsletter"; empty: none are
-}
-
-// Topics says how the person of a row stands to each topic that the sync or the ledger has. Without an entry there is none.
-func Topics(t *explain.Tale) (all []Topic) {
-	if t.Entry == nil {
-		return nil
-	}
-	names := namesOf(t)
-	for i := range t.Entry.Memberships {
-		m := &t.Entry.Memberships[i]
-		topic := topicOf(t, m.Topic)
-		v := standing(t, m, topic)
-		if topic == nil {
-			v.Says += " The configuration does not have this topic any more."
-		}
-		all = append(all, Topic{v, m.Topic, names.of(m.Topic), fed.In(&t.Sync, m.Topic)})
-	}
-	for _, topic := range t.Sync.Topics {
-		if t.Entry.Membership(topic.ID) == nil {
-			all = append(all, Topic{Verdict{Tone: Waiting, Says: "It is not decided yet.", Do: "The next run that applies the row decides it."}, topic.ID, names.of(topic.ID), fed.In(&t.Sync, topic.ID)})
-		}
-	}
-	return all
-}
-
-// names are the names of topics by id, as Owlat's webhooks told them, and what is known without.
-type names struct {
-	told map[string]string
-	sync *config.Sync
-}
-
-func namesOf(t *explain.Tale) names {
-	all := names{make(map[string]string), &t.Sync}
-	for _, f := range t.Heard {
-		for _, topic := range f.Topics {
-			if topic.Name != "" {
-				all.told[topic.ID] = topic.Name
-			}
-		}
-	}
-	return all
-}
-
-func (n names) of(id string) string { return cmp.Or(n.told[id], id) }
-
-// said names a topic in a sentence. Beside an id it says which rows are put on the topic.
-func (n names) said(id string) string {
-	if n.told[id] != "" {
-		return quoted(n.told[id])
-	}
-	return beside(quoted(id), fed.In(n.sync, id))
-}
-
-// beside puts what else is known of a topic beside its id.
-func beside(id, known string) string {
-	if known == "" {
-		return id
-	}
-	return id + " (" + known + ")"
-}
-
-func topicOf(t *explain.Tale, id string) *config.Topic {
-	for i := range t.Sync.Topics {
-		if t.Sync.Topics[i].ID == id {
-			return &t.Sync.Topics[i]
-		}
-	}
-	return nil
-}
-
-// Worst returns the place of the verdict that says the most of why somebody gets nothing.
-func Worst(all []Verdict) (worst int) {
+// worst returns the place of the answer that says the most of why somebody gets nothing.
+func worst(all []Answer) (worst int) {
 	for i := range all {
 		if rank(all[i].Tone) > rank(all[worst].Tone) {
 			worst = i
@@ -207,10 +170,37 @@ func Worst(all []Verdict) (worst int) {
 	return worst
 }
 
-// owlatTold says whether Owlat knows of a suppression.
-func owlatTold(s ledger.Suppression) string {
-	if s.Told.IsZero() {
-		return "Owlat itself was not told."
+// barrier says what keeps everything from the person, or from being as the row says, whatever their topics.
+func barrier(t *explain.Tale, topics []Topic) (v Verdict, stopped bool) {
+	e := t.Entry
+	switch {
+	case e == nil:
+		return Verdict{Tone: Waiting, Says: "No run has taken the row up, so Owlat does not know the person from it.", Do: "Ask for a run. If the row cannot be sent, the failures say why."}, true
+	case t.Deleted():
+		return Verdict{Tone: Off, Says: "Owlat has no such contact any more.", Do: fmt.Sprintf("The next run that notices it does what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
+	case e.Failure != nil:
+		f, tries := e.Failure, "later runs try it again"
+		if f.Parked {
+			tries = "is not tried again until it changes"
+		}
+		return Verdict{Bad, "The row fails, and " + tries + ": " + f.Reason + ".", f.First, Advice(f.Category)}, true
+	case e.Origin == ledger.OriginGone:
+		return Verdict{Off, "The contact was deleted in Owlat.", e.ChangedAt, fmt.Sprintf("The sync does with such rows what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
+	case e.Origin == ledger.OriginDeleted:
+		return Verdict{Off, "The row left the source, and the sync deleted its contact.", e.ChangedAt, "If the person should get mail, the source must have the row."}, true
+	case e.Departed != "" && slices.ContainsFunc(topics, func(topic Topic) bool { return topic.On }):
+		return Verdict{Off, fmt.Sprintf("The row is not in the source any more, and the sync leaves its contact where it is (on_missing: %s).", t.Sync.OnMissing), t.Left(),
+			"If the person should get no mail, take them off in Owlat, or let on_missing say so."}, true
+	case e.Departed != "":
+		return Verdict{Off, "The row is not in the source any more.", t.Left(), "If the person should get mail, the source must have the row."}, true
+	case t.Stranger():
+		return Verdict{Tone: Off, Says: fmt.Sprintf("The row's column %q says that no mail may go to the person, ever. Owlat has no contact of theirs, so none is made.", t.Sync.Suppressed.Column), At: e.ChangedAt}, true
+	case t.Sync.Match:
+		return Verdict{Tone: Off, Says: "The sync only sends events, to whoever has the address of the row. It puts nobody on a topic."}, true
+	case e.Origin == ledger.OriginExported:
+		return Verdict{Waiting, "The row was written to a file for Owlat's importer, and no run has met its contact since.", e.FirstSeen, "Import the file in Owlat's dashboard. The next run sees to it."}, true
+	case e.ContactID == "":
+		return Verdict{Tone: Waiting, Says: "The row has no contact in Owlat yet.", Do: "The next run sees to it."}, true
 	}
-	return "Owlat has opted them out of everything."
+	return v, false
 }

@@ -13,16 +13,21 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/page/story"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
 // Group is the rows of a sync with one reason.
 type Group struct {
 	ID                      string
-	What, Kind, Reason, Do  string
+	What, Reason, Do        string
 	Count, Parked, Attempts int // attempts: the most of one row
 	First, Last, Next       time.Time
+	Due                     bool // the next run tries one of them
 	Retry                   bool // trying again can help
+	Bare                    bool // the addresses of the rows are not known
+	Instead                 bool // another row counts instead of each
+	Held                    bool // another row has what each needs
 	Rows                    []Row
 	Hidden                  int // rows that are not listed
 }
@@ -30,14 +35,21 @@ type Group struct {
 // Row is one with which something is wrong. Without a List.Name it has no address, and no key that is or may hold one.
 type Row struct {
 	ID, Key, Email, Person string
-	Position               string // where the source has the row
+	Position               string // where the source has the row, of one without a key
 	Next                   time.Time
+	Due                    bool // the next run tries it
+	Other                  Other
 }
+
+// Other is the row that counts instead of one, or has what that needs. Without a key none may be named.
+type Other struct{ Sync, Key, Person string }
 
 // List puts rows of one sync together that have the same reason.
 type List struct {
 	// Name returns the id of a row, which forms send back, and the address of its person's page. Nil: whoever looks sees no address, and may not act.
-	Name     func(key string) (id, address string)
+	Name     func(sync, key string) (id, address string)
+	Now      time.Time
+	Bare     bool   // the rows come without their addresses
 	Personal bool   // the keys of the sync are or hold addresses
 	One      string // the only group that counts; empty: all do
 	Most     int    // how many rows of a group are listed
@@ -48,6 +60,7 @@ type List struct {
 // Add takes in a row.
 func (l *List) Add(t reconcile.Trouble) {
 	id := ID(t)
+	t = alike(t)
 	if l.One != "" && id != l.One {
 		return
 	}
@@ -56,21 +69,34 @@ func (l *List) Add(t reconcile.Trouble) {
 		if l.all == nil {
 			l.all = make(map[string]*Group)
 		}
-		of = &Group{ID: id, What: kindOf(t.What), Kind: string(t.Category), Reason: t.Reason, Do: story.Advice(t.Category), Retry: t.What == "row", First: t.First}
+		of = &Group{ID: id, What: kindOf(t.What), Reason: t.Reason, Do: story.AdviceOn(t), Retry: t.What == "row", First: t.First, Instead: t.Instead != nil, Held: t.Holder.Key != "", Bare: l.Bare}
 		l.all[id] = of
 	}
+	due := !t.NextTry.IsZero() && !t.NextTry.After(l.Now)
 	of.count(t)
+	of.Due = of.Due || due
 	if len(of.Rows) == l.Most {
 		of.Hidden++
 		return
 	}
-	row := Row{Position: t.Position, Next: t.NextTry}
+	row := Row{Next: t.NextTry, Due: due, Other: Other{Sync: t.Holder.Sync, Key: t.Holder.Key}}
+	if t.Instead != nil {
+		row.Other = Other{Sync: t.Sync, Key: t.Instead.Key}
+	}
 	switch {
 	case l.Name != nil:
 		row.Key, row.Email = t.Key, t.Address
-		row.ID, row.Person = l.Name(t.Key)
+		row.ID, row.Person = l.Name(t.Sync, t.Key)
+		if row.Other.Key != "" {
+			_, row.Other.Person = l.Name(row.Other.Sync, row.Other.Key)
+		}
 	case !l.Personal:
 		row.Key = reconcile.Decision{Key: t.Key}.PublicKey() // Invariant 8
+	default:
+		row.Other = Other{}
+	}
+	if row.Key == "" {
+		row.Position = t.Position
 	}
 	of.Rows = append(of.Rows, row)
 }
@@ -114,14 +140,23 @@ func (g *Group) Shorten(most int) int {
 
 // ID names the group of a row, in a few letters that a form can send back.
 func ID(t reconcile.Trouble) string {
+	t = alike(t)
 	sum := sha256.Sum256([]byte(t.Sync + "\x00" + t.What + "\x00" + string(t.Category) + "\x00" + t.Reason))
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// Alike returns what is wrong with a row that cannot be sent, without what differs from row to row.
-func Alike(t reconcile.Trouble) reconcile.Trouble {
-	if t.What == string(owlatsync.Duplicate) {
-		t.Reason = "another row with the same key or address counts instead"
+// alike returns what is wrong with a row, without what differs from row to row.
+func alike(t reconcile.Trouble) reconcile.Trouble {
+	switch {
+	case t.Instead != nil:
+		if t.Reason = "another row has the same address, and counts instead"; t.Instead.Same {
+			t.Reason = "the source has the key more than once, and its first row counts"
+		}
+		if t.Instead.Differs {
+			t.Reason += "; the two consent to different topics"
+		}
+	case t.Holder.Key != "" && t.Category == ledger.CategoryTaken:
+		t.Reason = "the contact of another row has the address in Owlat"
 	}
 	return t
 }
@@ -130,11 +165,13 @@ func Alike(t reconcile.Trouble) reconcile.Trouble {
 func kindOf(what string) string {
 	switch what {
 	case "row":
-		return "not applied"
+		return "Not sent"
 	case "event":
-		return "an event of unknown outcome"
+		return "It is not known whether an event arrived"
 	case "topic":
-		return "an add to a topic"
+		return "An add to a topic"
+	case string(owlatsync.Invalid):
+		return "Owlat would refuse it, so no run sends it"
 	}
-	return what
+	return "No run sends it"
 }
