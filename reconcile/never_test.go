@@ -186,28 +186,7 @@ func TestNeverMailOfAStranger(t *testing.T) {
 			before := w.requests()
 			w.run(user("0", "z@example.com", "Z", true), row)
 			w.sent(before)
-			if there {
-				continue
-			}
-			// Another sync makes the contact: it is opted out as soon as this one reads all its rows.
-			other := w.sync
-			w.sync.Name, w.sync.Suppressed = "others", false
-			w.run(user("9", "a@example.com", "A", true))
-			w.sync = other
-			w.run(user("0", "z@example.com", "Z", true), row)
-			w.wantOut("a@example.com")
 		}
-	}
-}
-
-// TestAStrangerWhoMayBeMailed: a row that was never created is a new one as any once it says no.
-func TestAStrangerWhoMayBeMailed(t *testing.T) {
-	t.Parallel()
-	w := newNever(t, true, reconcile.Topic{ID: "news", When: true})
-	w.run(neverMail(user("1", "a@example.com", "A", true)))
-	expect(t, w.run(user("1", "a@example.com", "A", true)), "created 1")
-	if out, topics := w.optedOut("a@example.com"); out || topics != 1 {
-		t.Errorf("opted out %v, on %d topics", out, topics)
 	}
 }
 

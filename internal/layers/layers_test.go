@@ -111,7 +111,7 @@ var table = map[string][]string{
 	"/reconcile/progress": {"/", "/ledger", "/reconcile/step"},
 	"/reconcile/consent":  {"/", "/ledger", "/reconcile/policy"},
 	"/reconcile/remote":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/step"},
-	"/reconcile/rounds":   {"/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
+	"/reconcile/rounds":   {"/", "/ledger", "/owlat", "/reconcile/bar", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile/scan": {
 		"/", "/ledger", "/reconcile/policy", "/reconcile/progress", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
 	},

@@ -53,7 +53,10 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 			dated(r).moved()
 		}
 		r.event("topic added", topic)
-		return optIn(r).answered(ctx, topic, sent.DOIStatus, witness)
+		if err := (optIn{r.row}).answered(ctx, topic, sent.DOIStatus, witness); err != nil {
+			return err
+		}
+		return never(r).again(ctx, topic)
 	case remote.IsGone(err):
 		*r.e.Membership(topic) = before
 		if err := r.whoIsGone(ctx, topic, err); err != nil || !r.gone {

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,9 @@ func (r never) apply(ctx context.Context) error {
 		return nil
 	}
 	if r.e.ContactID == "" {
+		if err := (barring{r.run}).suppress(ctx, bars(r.e, r.s.Row, r.Ledger.Now())...); err != nil {
+			return err
+		}
 		if err := r.seek(ctx); err != nil || r.stranger {
 			return err
 		}
@@ -50,13 +54,26 @@ func (r never) seek(ctx context.Context) error {
 	return nil
 }
 
+// stays finds out, right before the contact of a row is created, whether somebody has said meanwhile that no mail may go to its address.
+func (r never) stays(ctx context.Context) error {
+	if !r.e.Intent.Create.IsZero() { // it may be there
+		return nil
+	}
+	reason, err := r.barred(ctx)
+	r.stranger = err == nil && reason.Asked()
+	return err
+}
+
 // optOut suppresses the contact, and opts it out of everything in Owlat if the step says so. A contact that was merged into another one
 // is opted out there. Repeating it changes nothing.
 func (r never) optOut(ctx context.Context) error {
 	if !r.s.Never {
 		return nil
 	}
-	if err := (barring{r.run}).suppress(ctx, bars(r.e, r.Ledger.Now())...); err != nil {
+	if err := (barring{r.run}).suppress(ctx, bars(r.e, r.s.Row, r.Ledger.Now())...); err != nil {
+		return err
+	}
+	if err := r.hear(ctx); err != nil || r.word == "" {
 		return err
 	}
 	if !r.s.OptsOut() {
@@ -83,6 +100,21 @@ func (r never) optOut(ctx context.Context) error {
 		"the next run looks again"}
 }
 
+// hear finds out by whose word no mail may go to the person: that of the row, or that of another row or of a list.
+func (r never) hear(ctx context.Context) error {
+	r.word = ledger.NeverMail
+	if r.s.Row.Never {
+		return nil
+	}
+	reason, err := r.barred(ctx)
+	if err != nil || !reason.Asked() { // lifted meanwhile
+		r.word = ""
+		return err
+	}
+	r.word = reason
+	return (barring{r.run}).suppress(ctx, ledger.Suppression{Email: r.e.ContactID, Reason: reason, At: r.Ledger.Now()})
+}
+
 // send sends the opt-out.
 func (r never) send(ctx context.Context) (ended int, err error) {
 	if err := r.flushFirst(ctx); err != nil {
@@ -90,25 +122,39 @@ func (r never) send(ctx context.Context) (ended int, err error) {
 	}
 	err = r.call(ctx, once(func(ctx context.Context) error {
 		earliest, _, _ := r.owlatTime()
-		about := ledger.Suppression{Email: r.e.ContactID, Reason: ledger.NeverMail, At: r.Ledger.Now(), Sent: earliest}
+		about := ledger.Suppression{Email: r.e.ContactID, Reason: r.word, At: r.Ledger.Now(), Sent: earliest}
 		return (barring{r.run}).suppress(ctx, about)
 	}), func(ctx context.Context) (err error) {
 		ended, err = r.Links.OptOut(ctx, r.client, r.e.ContactID)
 		return err
 	})
 	if errors.Is(err, remote.ErrUntold) || errors.Is(err, owlat.ErrNoUnsubscribeSecret) {
-		return 0, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryNeverMail, Err: err, Reason: refusal(err)}
+		return 0, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryNeverMail, Err: err, Reason: r.refusal(err)}
 	}
 	return ended, err
 }
 
-// refusal says why a person is not opted out, and what to do.
-func refusal(err error) string {
-	why := "the unsubscribe secret cannot be used"
-	if refused, ok := errors.AsType[*owlat.PreferencesError](err); ok {
-		why = refused.Error()
-	}
+// refusal says why a person is not opted out, and what to do. What ended the opt-outs of a run may be another row's failure: the secret is wrong, or
+// the deployment does not answer.
+func (r never) refusal(err error) string {
+	why := cmp.Or(r.Links.Refused(), err)
 	return fmt.Sprintf("the person is not opted out of everything in Owlat yet, and nothing of ours puts them on a topic meanwhile: %s; `owlat-sync check` tells more", why)
+}
+
+// again opts the person out once more whom the step has just put on a topic, if somebody has said while the add was under way that no mail may go to
+// them: the add may have reached Owlat after their opt-out, and ended it.
+func (r never) again(ctx context.Context, topic string) error {
+	reason, err := r.barred(ctx)
+	if err != nil || !reason.Asked() || !r.client.Preferences.Configured() {
+		return err
+	}
+	r.word = reason
+	if _, err = r.send(ctx); err == nil {
+		return r.told(ctx)
+	}
+	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryNeverMail, Err: err, Reason: fmt.Sprintf(
+		"somebody said that no mail may go to the person while they were put on topic %s, which ended their opt-out, and it could not be sent again: %v; "+
+			"do it by `owlat-sync feedback lift` and `owlat-sync optout`", topic, remote.Classify(err).Reason)}
 }
 
 // told records that Owlat has confirmed the opt-out.
@@ -117,7 +163,7 @@ func (r never) told(ctx context.Context) error {
 	if err := r.siblings(ctx, at); err != nil {
 		return err
 	}
-	if err := (barring{r.run}).suppress(ctx, ledger.Suppression{Email: r.e.ContactID, Reason: ledger.NeverMail, At: r.Ledger.Now(), Told: at}); err != nil {
+	if err := (barring{r.run}).suppress(ctx, ledger.Suppression{Email: r.e.ContactID, Reason: r.word, At: r.Ledger.Now(), Told: at}); err != nil {
 		return err
 	}
 	for i := range r.e.Memberships {
@@ -188,32 +234,38 @@ func (r never) moved(ctx context.Context) error {
 // barred says why no mail may go to the contact or its address; empty: it may. Owlat may have shown another address than the ledger has, such as
 // that of a contact that was merged into this one.
 func (r never) barred(ctx context.Context) (ledger.SuppressionReason, error) {
-	names := []string{r.e.Email, r.e.ContactID}
-	if r.shown != "" && r.shown != r.e.Email {
+	address := cmp.Or(r.e.Email, r.s.Row.Email)
+	names := []string{address, r.e.ContactID}
+	if r.shown != "" && r.shown != address {
 		names = append(names, r.shown)
 	}
 	found, err := r.Ledger.Suppressions(ctx, names)
 	if err != nil {
 		return "", r.readFailed(err)
 	}
-	is := found[r.e.Email].With(found[r.e.ContactID])
+	is := found[address].With(found[r.e.ContactID])
 	if len(names) > 2 {
 		is = is.With(found[r.shown])
 	}
 	return is.Reason, nil
 }
 
-// bars returns what suppresses the contact of an entry, also under another address, and its address, also of another contact.
-func bars(e *ledger.Entry, now time.Time) (both []ledger.Suppression) {
-	if e.ContactID == "" {
+// bars returns what a row suppresses that says so: its contact, also under another address, and the address, also of another contact. Where there is
+// no contact, that is the row's address, of which no sync makes one.
+func bars(e *ledger.Entry, r *step.Row, now time.Time) (all []ledger.Suppression) {
+	if !r.Never {
 		return nil
 	}
-	for _, name := range []string{e.ContactID, e.Email} {
+	names := []string{e.ContactID, e.Email}
+	if e.ContactID == "" {
+		names = []string{r.Email}
+	}
+	for _, name := range names {
 		if name != "" {
-			both = append(both, ledger.Suppression{Email: name, Reason: ledger.NeverMail, At: now})
+			all = append(all, ledger.Suppression{Email: name, Reason: ledger.NeverMail, At: now})
 		}
 	}
-	return both
+	return all
 }
 
 // barring records to whom no mail may go.
@@ -234,7 +286,7 @@ func (a barring) suppress(ctx context.Context, suppressions ...ledger.Suppressio
 func untold(e *ledger.Entry, s *step.Step) []ledger.Suppression {
 	e.Events = s.Events
 	settled(e, step.Untold(s.Row.Fingerprint))
-	return bars(e, e.ChangedAt)
+	return bars(e, s.Row, e.ChangedAt)
 }
 
 // leftOut returns why a row is skipped that needs no request.

@@ -42,7 +42,9 @@ type row struct {
 	unconfirmed string
 	optedOut    bool // Owlat has confirmed that the contact is opted out of everything
 	stranger    bool // no mail may go to the person, and Owlat has no contact of theirs
-	result      result
+	// word says why no mail may go to the person of a contact that is opted out; empty: none is.
+	word   ledger.SuppressionReason
+	result result
 }
 
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
@@ -113,6 +115,9 @@ func (r *row) send(ctx context.Context) error {
 		return err
 	}
 	if r.e.ContactID == "" {
+		if err := (never{r}).stays(ctx); err != nil || r.stranger {
+			return err
+		}
 		if err := (creation{r}).create(ctx); err != nil {
 			return err
 		}
@@ -194,7 +199,7 @@ func (r *row) finish(ctx context.Context) error {
 		r.result.erred, r.result.category = true, cmp.Or(r.result.category, ledger.CategoryExchange)
 	case r.stranger:
 		settled(r.e, step.Untold(r.s.Row.Fingerprint))
-		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonNever, category: ledger.CategoryNeverMail}
+		r.result = result{outcome: owlatsync.Skipped, reason: step.ReasonOf(r.s.Row), category: ledger.CategoryNeverMail}
 	default:
 		print, err := never{r}.print(ctx)
 		if err != nil {

@@ -31,6 +31,8 @@ type Bars struct {
 	// Links is the client whose unsubscribe secret is used. Its other requests are not.
 	Links  *owlat.Client
 	Topics []string // ids
+	// Reason is by whose word; empty: that of a list.
+	Reason ledger.SuppressionReason
 }
 
 // Standing is what the ledger knows of somebody who is to be barred.
@@ -110,11 +112,13 @@ func (b *Bars) suppress(ctx context.Context, names ...string) error {
 	var all []ledger.Suppression
 	for _, name := range names {
 		if name != "" {
-			all = append(all, ledger.Suppression{Email: name, Reason: ledger.Listed, At: b.Ledger.Now()})
+			all = append(all, ledger.Suppression{Email: name, Reason: b.reason(), At: b.Ledger.Now()})
 		}
 	}
 	return b.Ledger.Suppress(context.WithoutCancel(ctx), all...)
 }
+
+func (b *Bars) reason() ledger.SuppressionReason { return cmp.Or(b.Reason, ledger.Listed) }
 
 // send opts a contact out of everything, or takes it off the topics, and returns how many memberships that ended.
 func (b *Bars) send(ctx context.Context, api *owlat.Client, contact string) (ended int, err error) {
@@ -134,7 +138,7 @@ func (b *Bars) send(ctx context.Context, api *owlat.Client, contact string) (end
 		return ended, nil
 	}
 	sent, _, _ := remote.There(b.Links, b.Ledger, b.Ledger.Now())
-	if err := b.Ledger.Suppress(ctx, ledger.Suppression{Email: contact, Reason: ledger.Listed, At: b.Ledger.Now(), Sent: sent}); err != nil {
+	if err := b.Ledger.Suppress(ctx, ledger.Suppression{Email: contact, Reason: b.reason(), At: b.Ledger.Now(), Sent: sent}); err != nil {
 		return 0, err
 	}
 	got, err := b.Links.Preferences.OptOut(ctx, contact)
@@ -158,7 +162,7 @@ func (b *Bars) told(ctx context.Context, contact string) (became string, err err
 	if err := b.Ledger.NoteOptOuts(ctx, consent.Ended(sharers, contact, at)...); err != nil {
 		return "", err
 	}
-	return Now, b.Ledger.Suppress(ctx, ledger.Suppression{Email: contact, Reason: ledger.Listed, At: b.Ledger.Now(), Told: at})
+	return Now, b.Ledger.Suppress(ctx, ledger.Suppression{Email: contact, Reason: b.reason(), At: b.Ledger.Now(), Told: at})
 }
 
 // Lifter is what Lift needs of a ledger.

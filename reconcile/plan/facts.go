@@ -226,7 +226,7 @@ func (k *known) suppress(r *step.Row, suppressed map[string]ledger.Suppression) 
 		contact := suppressed[k.Entry.ContactID]
 		k.Told, of = !contact.Told.IsZero(), of.With(contact)
 	}
-	k.Suppressed, k.NotLifted = of.Reason != "", of.Reason == ledger.NeverMail
+	k.Suppressed, k.Barred, k.NotLifted = of.Reason != "", of.Reason.Asked(), of.Reason == ledger.NeverMail
 }
 
 // elsewhere reports whether the entry is of another sync and has a contact.

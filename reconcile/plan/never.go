@@ -17,10 +17,11 @@ func optingOut(changes []owlatsync.Change) []owlatsync.Change {
 	return append(kept, owlatsync.Change{Kind: owlatsync.OptOut})
 }
 
-// stranger completes the step of a row that has no contact and to whose person no mail may go: none is created, because that alone may send
-// mail. A contact that Owlat has all the same is adopted and opted out. Absent says that Owlat is known to have none.
+// stranger completes the step of a row that has no contact and to whose person no mail may go, by the word of the row or an earlier one: none
+// is created, because that alone may send mail. A contact that Owlat has all the same is adopted and opted out. Absent says that Owlat is known
+// to have none.
 func stranger(p *policy.Policies, s *step.Step, absent bool, now time.Time) *step.Step {
-	s.Outcome, s.Reason, s.Never = owlatsync.Skipped, step.ReasonNever, true
+	s.Outcome, s.Reason, s.Never = owlatsync.Skipped, step.ReasonOf(s.Row), true
 	s.Seeks = !absent || !s.Entry.Intent.Create.IsZero()
 	if !s.Seeks {
 		return s

@@ -20,6 +20,8 @@ type Known struct {
 	OptOuts []ledger.OptOut // the opt-outs of the contact
 	// Suppressed says that no mail may go to the row's address.
 	Suppressed bool
+	// Barred says that this is the user's own word, in a row of any sync or in a list.
+	Barred bool
 	// Told says that Owlat was told to send the contact nothing, ever.
 	Told bool
 	// NotLifted says that an earlier word of a row suppresses, which it cannot take back.
@@ -66,7 +68,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	case e.Origin == ledger.OriginGone:
 		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone
 		return s
-	case r.Never && e.ContactID == "":
+	case (r.Never || k.Barred) && e.ContactID == "":
 		return stranger(p, s, k.Absent, there)
 	case e.ContactID == "":
 		s.Outcome = owlatsync.Created

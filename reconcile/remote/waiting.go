@@ -15,7 +15,7 @@ const (
 )
 
 // errLate ends the reading of memberships.
-var errLate = errors.New("the links in Owlat's mails (/prefs/verify below owlat.url) answer too slowly or not at all, and were waited for for a minute; " +
+var errLate = errors.New("the links in Owlat's mails (/prefs/verify and /unsub below owlat.url) answer too slowly or not at all, and were waited for for a minute; " +
 	"see whether the deployment, or a proxy before it, is overloaded")
 
 // waiting is how long links have kept callers waiting, beyond what good answers may take. Callers that wait at the same time count once.

@@ -412,3 +412,66 @@ func TestWhatARoundTakes(t *testing.T) {
 		}
 	})
 }
+
+// TestARoundOptsOutWhoHasComeIntoOwlat: of people to whom no mail may go, and who were not in Owlat, somebody else has made contacts since, such as by an
+// import, and put them on topics. Whoever was opted out before and is back on a topic is so by their own wish.
+func TestARoundOptsOutWhoHasComeIntoOwlat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 3, false)
+		time.Sleep(time.Minute)
+		now, back := w.ledger.Now(), address(2)
+		c, _ := w.server.Contact(back)
+		if err := w.ledger.Suppress(t.Context(),
+			ledger.Suppression{Email: "row@example.com", Reason: ledger.NeverMail, At: now}, ledger.Suppression{Email: "list@example.com", Reason: ledger.Listed, At: now},
+			ledger.Suppression{Email: "bounced@example.com", Reason: ledger.Bounced, At: now},
+			ledger.Suppression{Email: back, Reason: ledger.NeverMail, At: now}, ledger.Suppression{Email: c.ID, Reason: ledger.NeverMail, At: now, Told: now},
+		); err != nil {
+			t.Fatal(err)
+		}
+		w.poll(rounds.Options{})
+		out := map[string]bool{"Row@example.com": true, "list@example.com": true, "bounced@example.com": false, "other@example.com": false, back: false}
+		for who := range out {
+			if who == back {
+				continue
+			}
+			id, err := w.server.AddContact(owlattest.ContactState{Email: who})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.client.Topics.Add(t.Context(), w.news, owlat.AddMemberRequest{ContactID: id}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.server.SetUnsubscribeSecret("another secret")
+		if _, err := w.engine.Poller().Poll(t.Context(), rounds.Options{}); !errors.Is(err, rounds.ErrUntold) {
+			t.Errorf("with a refused secret: %v", err)
+		}
+		w.server.SetUnsubscribeSecret(secret)
+		if err := w.server.InjectFaults(owlattest.Fault{Kind: owlattest.StatusError, Status: 503, Route: owlattest.RouteUnsubscribe, Count: 3}); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 { // one of them meets the fault at first
+			w.poll(rounds.Options{})
+			time.Sleep(time.Minute)
+		}
+		for who, wanted := range out {
+			c, there := w.server.Contact(who)
+			if !there || c.Unsubscribed != wanted || (len(c.Topics) == 0) != wanted {
+				t.Errorf("%s: opted out %v, on topics %v", who, c.Unsubscribed, c.Topics)
+			}
+			found, err := w.ledger.Suppressions(t.Context(), []string{c.ID})
+			if is := found[c.ID]; err != nil || wanted && (is.Told.IsZero() || is.Reason != map[bool]ledger.SuppressionReason{true: ledger.Listed, false: ledger.NeverMail}[who[0] == 'l']) {
+				t.Errorf("%s: the ledger says %+v, %v", who, is, err)
+			}
+		}
+		before := w.server.Stats().Links.Total
+		w.poll(rounds.Options{})
+		if n := w.server.Stats().Links.Total - before; n > 0 {
+			t.Errorf("%d requests by links once all is done", n)
+		}
+		if len(w.departed) > 0 {
+			t.Errorf("departures %+v", w.departed)
+		}
+	})
+}

@@ -155,6 +155,9 @@ func (r *round) moved(ctx context.Context) error {
 		}
 		r.now.Listed += len(page.Contacts)
 		r.total = max(page.Total, r.now.Listed)
+		if err := (newcomers{r}).bar(ctx, page.Contacts); err != nil {
+			return err
+		}
 		if err := r.next(ctx, seen); err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ var advice = map[ledger.Category]string{
 	ledger.CategoryTopic:                           "Owlat does not have the topic. Correct its id in the configuration, or make the topic in Owlat.",
 	ledger.CategoryUnsure:                          "Look in Owlat whether the contact is on the topic. If you are sure, \"owlat-sync topic add\" adds it.",
 	ledger.CategoryUnconfirmed:                     "The person can confirm on Owlat's preference page, or somebody does it in Owlat's dashboard.",
-	ledger.CategoryNeverMail:                       "Owlat could not be told that no mail may go to the person. Compare owlat.unsubscribe_secret with the deployment's UNSUBSCRIBE_SECRET; a later run tells it, and until then no run puts them on a topic.",
+	ledger.CategoryNeverMail:                       "Owlat could not be told that no mail may go to the person. \"owlat-sync check\" tells whether the unsubscribe secret is wrong or the deployment does not answer; a later run tells it, and until then no run puts them on a topic.",
 	ledger.CategoryEvent:                           "Look in Owlat whether the event arrived. It is not sent again, so that its automations run once.",
 	ledger.CategoryLedger:                          "Look whether the records of owlat-sync (the ledger) can be written: its disk may be full, or its server away.",
 	ledger.CategorySource:                          "Correct the row in the source. The next run takes it up.",
