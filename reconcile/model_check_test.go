@@ -93,7 +93,7 @@ func (m *model) checkTold(log *runLog, spec *runSpec) {
 	calm := !slices.ContainsFunc(log.requests(), func(r request) bool { return r.status < 200 || r.status > 299 })
 	// What somebody else, or another sync, has changed is found out by answers, and set right at once.
 	if planned && calm && len(spec.faults) == 0 && !log.doubt && sent > summary.Requests && !m.excused(siblings, !m.oneSync()) &&
-		!m.excused(changedUnseen, len(m.foreign) > 0) && !m.excused(foundOne, log.seeks()) {
+		!m.excused(changedUnseen, len(m.foreign) > 0) && !m.excused(foundOne, m.seeks(log)) {
 		m.fail("%d requests were planned and %d sent although nothing failed", summary.Requests, sent)
 	}
 }

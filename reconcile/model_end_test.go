@@ -152,7 +152,7 @@ func (m *model) checkRows(log *runLog, repaired, settled bool) {
 			m.checkDuplicate(log, i, entries)
 			m.checkWithdrawn(log, i, e)
 		case owlatsync.Skipped:
-			if row.Suppressed && (e == nil || e.ContactID == "") {
+			if m.isStranger(log, row, e) {
 				continue // nobody is created to whom no mail may go
 			}
 			if e == nil || !m.gone(e.ContactID) || m.deletedBy(e.ContactID) == log.sync {

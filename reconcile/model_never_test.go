@@ -124,8 +124,15 @@ func (m *model) marks(log *runLog, contact string) bool {
 }
 
 // seeks reports whether no mail may go to the person of a row that had no contact as far as the ledger knew.
-func (l *runLog) seeks() bool {
-	return slices.ContainsFunc(l.rows, func(r owlatsync.Row) bool { return r.Suppressed && l.bound[keyOf(&l.config, r)] == "" })
+func (m *model) seeks(log *runLog) bool {
+	return slices.ContainsFunc(log.rows, func(r owlatsync.Row) bool {
+		return log.bound[keyOf(&log.config, r)] == "" && (r.Suppressed || m.h.bars && m.isBarred(normal(r.Email.Value)))
+	})
+}
+
+// isStranger reports whether no mail may go to the person of a row that has no contact, as this row says or one with its address has said.
+func (m *model) isStranger(log *runLog, row owlatsync.Row, e *ledger.Entry) bool {
+	return (e == nil || e.ContactID == "") && (row.Suppressed || m.h.bars && m.isBarred(normal(row.Email.Value)))
 }
 
 // checkNever checks a stretch of a run with regard to people to whom no mail may go.
@@ -135,6 +142,7 @@ func (m *model) checkNever(log *runLog) {
 	}
 	for i, row := range log.rows {
 		if row.Suppressed {
+			m.everMarked[normal(row.Email.Value)] = true
 			for _, id := range m.theirs(log, i) {
 				m.everMarked[id] = true
 			}
@@ -195,7 +203,7 @@ func (m *model) checkOuts(log *runLog) {
 		if !ok {
 			continue
 		}
-		if !m.everMarked[b.contact] {
+		if names := append(slices.Clone(m.addresses[b.contact]), b.contact, m.addressOf(b.contact)); !slices.ContainsFunc(names, func(name string) bool { return m.everMarked[name] }) {
 			m.fail("contact %s was opted out of everything, and no row has said so", b.contact)
 		}
 		if slices.ContainsFunc(m.outs, func(o barred) bool { return o.contact == b.contact && o.heard }) {
@@ -213,6 +221,11 @@ func (m *model) checkOuts(log *runLog) {
 // checkBarred: once nothing is left to do, everybody of whom a row says so is opted out, if there is a secret, and was opted out by nobody else
 // otherwise; nobody of them is on a topic because of a run.
 func (m *model) checkBarred(log *runLog) {
+	for _, row := range log.rows {
+		if m.h.bars && m.isBarred(normal(row.Email.Value)) && log.after[keyOf(&log.config, row)] == "" {
+			m.count("rows of which no contact is made")
+		}
+	}
 	if !log.config.Suppressed {
 		return
 	}

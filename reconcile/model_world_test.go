@@ -170,7 +170,7 @@ type model struct {
 	still      []owlattest.Entry    // the history, while nothing happens
 	bars       map[string]time.Time // contacts that get no mail, as far as runs must know, since when
 	outs       []barred             // opt-outs that were sent since the ledger was lost
-	everMarked map[string]bool      // contacts whose rows have said that no mail may go to them
+	everMarked map[string]bool      // contacts and addresses whose rows have said that no mail may go to them
 	addresses  map[string][]string  // that contacts had
 	ending     bool                 // nothing goes wrong any more
 	ticks      int                  // orders told, sent, lefts and looks

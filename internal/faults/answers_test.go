@@ -305,6 +305,7 @@ func answerFaults() []fault {
 			lines: parseLines(`
 				members | updated; 0; members, topic add | updated; 0; members, topic add | unchanged; 0; nothing
 				opt-out | failed (never mail); 3; opt-out | failed (never mail); 3; opt-out | updated; 0; opt-out
+				round, members | found 0, broke off; 1; list ×2, members | found 0, broke off; 1; list ×2, members | found 1; 0; list ×2, members, read
 			`),
 		},
 	}

@@ -38,6 +38,17 @@ func localFaults() []fault {
 			`),
 		},
 		{
+			id: "locked", title: "Another run holds the ledger",
+			means:    "A run, or a round, of another process goes on with the same ledger. Only one works at a time, so this one does nothing.",
+			todo:     "Nothing: wait for its end. A service lets its runs wait for one another.",
+			variants: []variant{{name: "locked", locked: true}},
+			lines: parseLines(`
+				update | not reached; 5; nothing | not reached; 5; nothing | updated; 0; update
+				opt-out | not reached; 5; nothing | not reached; 5; nothing | updated; 0; opt-out
+				round, list | found 0, broke off; 5; nothing | found 0, broke off; 5; nothing | found 1; 0; list ×2, members, read
+			`),
+		},
+		{
 			id: "ledger-before", title: "The ledger fails before a request",
 			means: "Where a repetition could do harm, the run records a request before it sends it. When that fails, it does not " +
 				"send the request, and ends.",
@@ -54,6 +65,8 @@ func localFaults() []fault {
 				topic remove | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; topic remove
 				delete | failed (ledger); 1; nothing | failed (ledger); 1; nothing | removed; 0; delete
 				event | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; update, event
+				opt-out | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; opt-out
+				round, list | found 0, broke off; 1; nothing | found 0, broke off; 1; nothing | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -73,6 +86,9 @@ func localFaults() []fault {
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | updated; 0; topic remove
 				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; read ×2
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | failed (event); 3; nothing
+				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | updated; 0; opt-out
+				round, list | found 0, broke off; 1; list | found 0, broke off; 1; list | found 1; 0; list ×2, members, read
+				round, members | found 0, broke off; 1; list, members, read | found 0, broke off; 1; list, members, read | found 1; 0; list ×2, members, read
 			`),
 		},
 		{
@@ -89,6 +105,9 @@ func localFaults() []fault {
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | unchanged; 0; nothing
 				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; nothing
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | unchanged; 0; nothing
+				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | updated; 0; nothing
+				round, list | found 0, broke off; 1; list | found 0, broke off; 1; list | found 1; 0; list ×2, members, read
+				round, members | found 0, broke off; 1; list, members, read | found 0, broke off; 1; list, members, read | found 0; 0; list ×2, members
 			`),
 		},
 	}

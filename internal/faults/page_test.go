@@ -63,7 +63,7 @@ Exit codes:
 func page(faults []fault, shown map[string]string) string {
 	var b strings.Builder
 	b.WriteString(introduction)
-	for _, c := range []exitcode.Code{exitcode.OK, exitcode.Error, exitcode.FailedRows, exitcode.Refused} {
+	for _, c := range []exitcode.Code{exitcode.OK, exitcode.Error, exitcode.FailedRows, exitcode.Refused, exitcode.Locked} {
 		fmt.Fprintf(&b, "- %d: %s\n", c, c)
 	}
 	b.WriteString("\n## All at a glance\n\n| fault | a run of 100 rows that all meet it |\n|---|---|\n")

@@ -26,6 +26,7 @@ type variant struct {
 	emulator *owlattest.Fault // without its requests
 	answer   func(*world, *http.Request) (*http.Response, error)
 	commit   *commitFault
+	locked   bool // another process has the lock of the ledger
 	source   *sourceFault
 }
 

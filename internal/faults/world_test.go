@@ -129,6 +129,9 @@ func (w *world) run() *result {
 			w.t.Errorf("close the ledger: %v", err)
 		}
 	}()
+	if w.variant != nil && w.variant.locked {
+		defer w.hold()()
+	}
 	options := []owlat.Option{owlat.WithTransport(w)}
 	if w.op.secret {
 		w.server.SetUnsubscribeSecret(linkSecret)
@@ -140,8 +143,11 @@ func (w *world) run() *result {
 	}
 	defer client.CloseIdleConnections()
 	engine := reconcile.New(client, l, reconcile.Options{Departed: func(ctx context.Context, d reconcile.Departure) error {
-		w.found++
-		return l.NoteOptOuts(ctx, d.OptOuts()...)
+		err := l.NoteOptOuts(ctx, d.OptOuts()...)
+		if err == nil || w.variant.commit.made {
+			w.found++
+		}
+		return err
 	}})
 	if w.op.round && w.ready {
 		return w.look(engine, got)
@@ -184,8 +190,27 @@ func (w *world) run() *result {
 	return got
 }
 
+// hold lets another process have the lock of the ledger, until the function that it returns is called.
+func (w *world) hold() (release func()) {
+	l, closeLedger, err := w.openLedger()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	lock, err := l.Acquire(w.t.Context(), ledger.Claim{Purpose: "a run", Deployment: baseURL})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.hits++
+	return func() {
+		if err := errors.Join(lock.Release(), closeLedger()); err != nil {
+			w.t.Errorf("the other process: %v", err)
+		}
+	}
+}
+
 // look makes a round in place of a run.
 func (w *world) look(engine *reconcile.Engine, got *result) *result {
+	w.planned = true
 	round, err := engine.Poller().Poll(w.t.Context(), rounds.Options{})
 	got.sent, got.err = w.sent, err
 	if got.outcome = fmt.Sprintf("found %d", round.People); err != nil {
@@ -275,7 +300,7 @@ func (w *world) RoundTrip(req *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	w.sent = append(w.sent, word)
 	hit := false
-	if v := w.variant; v != nil && v.commit == nil && v.source == nil {
+	if v := w.variant; v != nil && v.commit == nil && v.source == nil && !v.locked {
 		here := method == w.op.method && route == w.op.route
 		hit = (here || w.fault.everything && w.met) && !(w.once && w.hits > 0)
 		w.met = w.met || here

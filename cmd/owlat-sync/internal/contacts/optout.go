@@ -31,8 +31,8 @@ func NewOptoutCmd(a *program.App) *cobra.Command {
 list of another provider.
 
 Owlat takes them off all topics and mails them nothing any more, as if they had followed the link in
-a mail. The ledger remembers them, also those who are not in Owlat: no run puts them on a topic or
-sends an event for them. Nobody but the person takes that back: they sign up again, or "owlat-sync
+a mail. The ledger remembers them, also those who are not in Owlat: no run creates them, puts them on
+a topic or sends an event for them. Nobody but the person takes that back: they sign up again, or "owlat-sync
 topic add" puts them on a topic. "owlat-sync feedback lift" only lets runs treat them like others.
 
 It needs owlat.unsubscribe_secret. Without it they are taken off the topics that the configuration
