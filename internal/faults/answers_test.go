@@ -83,6 +83,7 @@ func answerFaults() []fault {
 				opt-out | updated; 0; opt-out ×2 | failed (never mail); 3; opt-out ×30 | updated; 0; opt-out
 				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×63 | found 1; 0; list ×2, members, read
 				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
+				round, opt-out | found 0; 0; list ×2, opt-out ×2 | found 0, broke off; 1; list ×61, opt-out ×3 | found 0; 0; list ×2, opt-out
 			`),
 		},
 		{
@@ -112,6 +113,7 @@ func answerFaults() []fault {
 				opt-out | updated; 0; opt-out ×2 | failed (internal); 3; opt-out ×3 | updated; 0; opt-out
 				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
 				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
+				round, opt-out | found 0; 0; list ×2, opt-out ×2 | found 0; 0; list ×2, opt-out ×3 | found 0; 0; list ×2, opt-out
 			`),
 		},
 		{
@@ -138,6 +140,7 @@ func answerFaults() []fault {
 				opt-out | updated; 0; opt-out ×2, read | failed (internal); 3; opt-out ×3 | updated; 0; opt-out, read
 				round, list | found 1; 0; list ×3, members, read | found 0, broke off; 1; list ×6 | found 1; 0; list ×2, members, read
 				round, members | found 1; 0; list ×2, members ×2, read | found 0; 0; list ×2, members ×3 | found 1; 0; list ×2, members, read
+				round, opt-out | found 0; 0; list ×2, opt-out ×2, read | found 0; 0; list ×2, opt-out ×3 | found 0; 0; list ×2, opt-out, read
 			`),
 		},
 		{
@@ -306,6 +309,7 @@ func answerFaults() []fault {
 				members | updated; 0; members, topic add | updated; 0; members, topic add | unchanged; 0; nothing
 				opt-out | failed (never mail); 3; opt-out | failed (never mail); 3; opt-out | updated; 0; opt-out
 				round, members | found 0, broke off; 1; list ×2, members | found 0, broke off; 1; list ×2, members | found 1; 0; list ×2, members, read
+				round, opt-out | found 0, broke off; 1; list, opt-out | found 0, broke off; 1; list, opt-out | found 0; 0; list ×2, opt-out
 			`),
 		},
 	}

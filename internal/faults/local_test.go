@@ -67,6 +67,7 @@ func localFaults() []fault {
 				event | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; update, event
 				opt-out | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; opt-out
 				round, list | found 0, broke off; 1; nothing | found 0, broke off; 1; nothing | found 1; 0; list ×2, members, read
+				round, opt-out | found 0, broke off; 1; nothing | found 0, broke off; 1; nothing | found 0; 0; list ×2, opt-out
 			`),
 		},
 		{
@@ -89,6 +90,7 @@ func localFaults() []fault {
 				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | updated; 0; opt-out
 				round, list | found 0, broke off; 1; list | found 0, broke off; 1; list | found 1; 0; list ×2, members, read
 				round, members | found 0, broke off; 1; list, members, read | found 0, broke off; 1; list, members, read | found 1; 0; list ×2, members, read
+				round, opt-out | found 0; 0; list ×2, opt-out | found 0, broke off; 1; list ×2, opt-out | found 0; 0; list ×2, opt-out, read
 			`),
 		},
 		{
@@ -108,6 +110,7 @@ func localFaults() []fault {
 				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | updated; 0; nothing
 				round, list | found 0, broke off; 1; list | found 0, broke off; 1; list | found 1; 0; list ×2, members, read
 				round, members | found 0, broke off; 1; list, members, read | found 0, broke off; 1; list, members, read | found 0; 0; list ×2, members
+				round, opt-out | found 0; 0; list ×2, opt-out | found 0, broke off; 1; list ×2, opt-out | found 0; 0; list ×2
 			`),
 		},
 	}

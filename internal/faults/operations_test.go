@@ -20,6 +20,7 @@ type operation struct {
 	events        []reconcile.EventRule
 	secret        bool // the run has the unsubscribe secret
 	round         bool // the subject has left the topic, and a round looks for people who have, in place of a run
+	comes         bool // of a round: nobody has left, but somebody has come into Owlat to whom no mail may go
 }
 
 // subject is the key of the row that an operation is about.
@@ -27,6 +28,9 @@ const subject = "1"
 
 // subjectAddress is the address of its contact.
 const subjectAddress = "ada@example.com"
+
+// comerAddress is that of somebody who comes into Owlat although no mail may go to them.
+const comerAddress = "eve@example.com"
 
 // manyRows is the operation of which a run has many, and manyRead that with the unsubscribe secret.
 const (
@@ -65,6 +69,7 @@ func operations() []operation {
 		{name: "members", method: "GET", route: owlattest.RoutePreferences, before: both(ada), after: both(member), secret: true},
 		{name: "opt-out", method: "POST", route: owlattest.RouteUnsubscribe, before: both(member), after: both(never), secret: true},
 		{name: "round, list", method: "GET", route: owlattest.RouteContacts, before: both(member), after: both(ada), secret: true, round: true},
+		{name: "round, opt-out", method: "POST", route: owlattest.RouteUnsubscribe, before: both(ada), after: both(ada), secret: true, round: true, comes: true},
 		{name: "round, members", method: "GET", route: owlattest.RoutePreferences, before: both(member), after: both(ada), secret: true, round: true},
 		{name: "topic remove", method: "DELETE", route: owlattest.RouteTopicContact, before: both(member), after: both(ada)},
 		{name: "delete", method: "DELETE", route: owlattest.RouteContact, before: both(ada), after: alone, missing: reconcile.MissingDelete},

@@ -33,6 +33,7 @@ next run meets none. **After that, one more run sends nothing in any of the case
   [get no mail](consent.md#never-mail).
 - *Round* is one that [looks for people who have left](feedback.md#without-webhooks-polling), when one person has: "round, list" meets the fault as it lists
   the contacts, "round, members" as it reads who was changed. The cells say how many people it found, and whether it broke off; the next round finds whoever it did not.
+  "Round, opt-out" is about somebody who has come into Owlat although [no mail may go to them](consent.md#never-mail).
 - *Met once*: one request of that kind meets the fault, and all is well again. *Met each time*: every such request of the run
   does. *The run after*: a minute later, without the fault.
 - Each cell says what became of the row, the exit code, and the requests that were sent, such as "update ×3". "skipped"

@@ -222,11 +222,13 @@ func (k *known) claim(e *ledger.Entry) {
 // suppress notes what is suppressed of the row's address and of its contact.
 func (k *known) suppress(r *step.Row, suppressed map[string]ledger.Suppression) {
 	of := suppressed[r.Email]
+	k.Barred = of.Reason.Asked()
 	if k.Entry != nil && k.Entry.ContactID != "" {
 		contact := suppressed[k.Entry.ContactID]
+		k.Barred = k.Barred && contact.Reason == "" && k.Entry.ChangedAt.IsZero()
 		k.Told, of = !contact.Told.IsZero(), of.With(contact)
 	}
-	k.Suppressed, k.Barred, k.NotLifted = of.Reason != "", of.Reason.Asked(), of.Reason == ledger.NeverMail
+	k.Suppressed, k.NotLifted = of.Reason != "", of.Reason == ledger.NeverMail
 }
 
 // elsewhere reports whether the entry is of another sync and has a contact.

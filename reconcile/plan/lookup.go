@@ -200,6 +200,9 @@ func (g *lookup) suppressed(ctx context.Context, batch []*step.Row, contacts []s
 	names := slices.Clone(contacts)
 	for _, r := range batch {
 		names = append(names, r.Email)
+		if c, listed := g.listed.Find(r.Email); listed {
+			names = append(names, c.ID)
+		}
 	}
 	found, err := g.Ledger.Suppressions(ctx, names)
 	if err != nil {

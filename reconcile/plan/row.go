@@ -20,7 +20,8 @@ type Known struct {
 	OptOuts []ledger.OptOut // the opt-outs of the contact
 	// Suppressed says that no mail may go to the row's address.
 	Suppressed bool
-	// Barred says that this is the user's own word, in a row of any sync or in a list.
+	// Barred says that this is the user's own word, in a row of any sync or in a list, and that the ledger knew of no contact with the address until
+	// now.
 	Barred bool
 	// Told says that Owlat was told to send the contact nothing, ever.
 	Told bool
@@ -57,6 +58,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	if !k.There.IsZero() {
 		there = k.There
 	}
+	never := r.Never || k.Barred
 	isNew := e.ContactID == "" || e.Origin == ledger.OriginCreated && !e.Intent.Create.IsZero()
 	switch {
 	case !k.Claims && waits(e.Failure, r.Fingerprint, now):
@@ -68,7 +70,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	case e.Origin == ledger.OriginGone:
 		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone
 		return s
-	case (r.Never || k.Barred) && e.ContactID == "":
+	case never && e.ContactID == "":
 		return stranger(p, s, k.Absent, there)
 	case e.ContactID == "":
 		s.Outcome = owlatsync.Created
@@ -89,7 +91,7 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	}
 	old := k.SetBack || e.MetBefore()
 	s.Events = due(p.Events, e.Events, s, k.Again || old && s.Outcome == owlatsync.Adopted, now)
-	suppressed := k.Suppressed || r.Never
+	suppressed := k.Suppressed || never
 	if suppressed {
 		s.Events = undue(s.Events)
 	}
@@ -98,14 +100,14 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 	row := consent.Row{
 		Says: r.Consents, Memberships: e.Memberships, Origin: e.Origin, HasContact: e.ContactID != "", New: (isNew || k.Sibling != nil) && !k.Forgotten,
 		Spent: k.Sibling.spent(p.Topics), Suppressed: suppressed, OptOuts: k.OptOuts, Changes: s.Changes,
-		Never: r.Never, Told: r.Never && k.Told,
+		Never: never, Told: never && k.Told,
 	}
 	v := consent.Plan(p.Topics, row, there)
-	if s.Never = r.Never && !k.Told; s.Never && p.OptsOut {
+	if s.Never = never && !k.Told; s.Never && p.OptsOut {
 		v.Changes = optingOut(v.Changes)
 	} else if s.Never && len(v.Changes) > 0 {
 		s.Reason = step.ReasonNeverOwlat
-	} else if k.NotLifted && !r.Never {
+	} else if k.NotLifted && !never {
 		s.Reason = step.ReasonNotLifted
 	}
 	if k.Sibling != nil {
