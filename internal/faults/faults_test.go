@@ -109,7 +109,7 @@ func TestManyRows(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				op := operationNamed(t, manyRows)
-				if f.id == "secret" {
+				if f.lines[0].op == "members" {
 					op = operationNamed(t, manyRead)
 				}
 				w := newWorld(t, op, f.variants[0])

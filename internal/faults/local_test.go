@@ -67,7 +67,7 @@ func localFaults() []fault {
 				event | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; update, event
 				opt-out | failed (ledger); 1; nothing | failed (ledger); 1; nothing | updated; 0; opt-out
 				round, list | found 0, broke off; 1; nothing | found 0, broke off; 1; nothing | found 1; 0; list ×2, members, read
-				round, opt-out | found 0, broke off; 1; nothing | found 0, broke off; 1; nothing | found 0; 0; list ×2, opt-out
+				round, opt-out | found 0, broke off; 1; nothing | found 0, broke off; 1; nothing | found 0; 0; list ×2, opt-out, read
 			`),
 		},
 		{
@@ -87,10 +87,10 @@ func localFaults() []fault {
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | updated; 0; topic remove
 				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; read ×2
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | failed (event); 3; nothing
-				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | updated; 0; opt-out
+				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | updated; 0; opt-out, read
 				round, list | found 0, broke off; 1; list | found 0, broke off; 1; list | found 1; 0; list ×2, members, read
-				round, members | found 0, broke off; 1; list, members, read | found 0, broke off; 1; list, members, read | found 1; 0; list ×2, members, read
-				round, opt-out | found 0; 0; list ×2, opt-out | found 0, broke off; 1; list ×2, opt-out | found 0; 0; list ×2, opt-out, read
+				round, members | found 0, broke off; 1; list ×2, members, read | found 0, broke off; 1; list ×2, members, read | found 1; 0; list ×2, members, read
+				round, opt-out | found 0; 0; list ×2, opt-out, read | found 0, broke off; 1; list ×2, opt-out, read | found 0; 0; list ×2, opt-out, read
 			`),
 		},
 		{
@@ -107,10 +107,10 @@ func localFaults() []fault {
 				topic remove | failed (ledger); 1; topic remove | failed (ledger); 1; topic remove | unchanged; 0; nothing
 				delete | failed (ledger); 1; delete | failed (ledger); 1; delete | unchanged; 0; nothing
 				event | failed (ledger); 1; update, event | failed (ledger); 1; update, event | unchanged; 0; nothing
-				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | updated; 0; nothing
+				opt-out | failed (ledger); 1; opt-out | failed (ledger); 1; opt-out | unchanged; 0; nothing
 				round, list | found 0, broke off; 1; list | found 0, broke off; 1; list | found 1; 0; list ×2, members, read
-				round, members | found 0, broke off; 1; list, members, read | found 0, broke off; 1; list, members, read | found 0; 0; list ×2, members
-				round, opt-out | found 0; 0; list ×2, opt-out | found 0, broke off; 1; list ×2, opt-out | found 0; 0; list ×2
+				round, members | found 0, broke off; 1; list ×2, members, read | found 0, broke off; 1; list ×2, members, read | found 0; 0; list ×2
+				round, opt-out | found 0; 0; list ×2, opt-out, read | found 0, broke off; 1; list ×2, opt-out, read | found 0; 0; list ×2
 			`),
 		},
 	}

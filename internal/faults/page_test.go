@@ -54,7 +54,7 @@ may have changed in the meantime.
 
 A process that is killed, or a machine that stops, leaves the same open questions as a lost answer, and no others: only about requests
 that were on their way, never about those that waited for their turn. The next run
-goes on from what is recorded, and so does the next round (` + "`TestARoundIsKilledAnywhere`" + `) (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every fourth request and every eighth commit, ` + "`make soak`" + ` at all).
+goes on from what is recorded, and so does the next round (` + "`TestKilledInARound`" + `) (` + "`go test ./cmd/owlat-sync -run TestCrash`" + ` kills it at every sixth request and every twelfth commit, ` + "`make soak`" + ` at all).
 
 Exit codes:
 
@@ -64,7 +64,7 @@ Exit codes:
 func page(faults []fault, shown map[string]string) string {
 	var b strings.Builder
 	b.WriteString(introduction)
-	for _, c := range []exitcode.Code{exitcode.OK, exitcode.Error, exitcode.FailedRows, exitcode.Refused, exitcode.Locked} {
+	for _, c := range []exitcode.Code{exitcode.OK, exitcode.Error, exitcode.Usage, exitcode.FailedRows, exitcode.Refused, exitcode.Locked} {
 		fmt.Fprintf(&b, "- %d: %s\n", c, c)
 	}
 	b.WriteString("\n## All at a glance\n\n| fault | a run of 100 rows that all meet it |\n|---|---|\n")

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -213,7 +214,7 @@ func (w *world) hold() (release func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	lock, err := l.Acquire(w.t.Context(), ledger.Claim{Purpose: "a run", Deployment: baseURL})
+	lock, err := l.Acquire(w.t.Context(), ledger.Claim{Purpose: `run of sync "users"`, Deployment: baseURL})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -262,6 +263,9 @@ func (r *result) String() string {
 	return fmt.Sprintf("%s; %d; %s", r.outcome, exit(r), strings.Join(words, ", "))
 }
 
+// owner is how a lock names who has it.
+var owner = regexp.MustCompile(`by process \d+ on \S+`)
+
 // shown is what the program shows of the run to a person.
 func (w *world) shown(r *result) string {
 	var b strings.Builder
@@ -271,7 +275,8 @@ func (w *world) shown(r *result) string {
 	if r.err != nil {
 		fmt.Fprintf(&b, "owlat-sync: sync \"users\": %v\n", r.err)
 	}
-	return strings.ReplaceAll(b.String(), w.path, "owlat-sync.db")
+	said := strings.ReplaceAll(b.String(), w.path, "owlat-sync.db")
+	return owner.ReplaceAllString(said, "by process 4711 on this machine")
 }
 
 // many says how far a run of many rows came.
