@@ -90,7 +90,11 @@ syncs:
 	for range 2 {
 		s.begin()
 	}
-	s.run()
+	run := func() {
+		t.Helper()
+		s.run("--url", fmt.Sprint("http://", s.process.ready["listen"]))
+	}
+	run()
 	on := func(topic string) (n int) {
 		for _, c := range owlat.Contacts() {
 			if slices.Contains(c.Topics, topic) {
@@ -134,7 +138,7 @@ syncs:
 	if err := rest.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.run()
+	run()
 	if err := rest.Wait(); err != nil {
 		t.Fatalf("%v\n%s%s", err, rest.Stdout, rest.Stderr)
 	}
@@ -143,7 +147,7 @@ syncs:
 	}
 	for _, yes := range []bool{false, true} {
 		say(yes)
-		s.run()
+		run()
 	}
 	times := make(map[string]int)
 	for _, l := range links() {
