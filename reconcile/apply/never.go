@@ -60,7 +60,9 @@ func (r never) stays(ctx context.Context) error {
 		return nil
 	}
 	reason, err := r.barred(ctx)
-	r.stranger = err == nil && reason.Asked()
+	if r.stranger = err == nil && reason.Asked(); r.stranger {
+		r.forgetUnsent()
+	}
 	return err
 }
 

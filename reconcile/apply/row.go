@@ -40,11 +40,10 @@ type row struct {
 	leftAll bool            // the person may have left everything
 	// unconfirmed is why the person cannot confirm an add; empty: they can, or need not.
 	unconfirmed string
-	optedOut    bool // Owlat has confirmed that the contact is opted out of everything
-	stranger    bool // no mail may go to the person, and Owlat has no contact of theirs
-	// word says why no mail may go to the person of a contact that is opted out; empty: none is.
-	word   ledger.SuppressionReason
-	result result
+	optedOut    bool                     // Owlat has confirmed that the contact is opted out of everything
+	stranger    bool                     // no mail may go to the person, and Owlat has no contact of theirs
+	word        ledger.SuppressionReason // by whose word no mail may go to the person who is opted out
+	result      result
 }
 
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
