@@ -37,6 +37,7 @@ func TestWhySomebodyIsNotOptedOut(t *testing.T) {
 		"nothing":        {faulty(owlattest.Fault{Kind: owlattest.ResetBefore}), "connection reset"},
 		"refused in the middle": {func(w *world) {
 			sent := 0
+			w.workers = 1
 			w.server.OnAnswer = func(r owlattest.Request, _ int) {
 				if r.Route == owlattest.RouteUnsubscribe {
 					if sent++; sent == 3 {

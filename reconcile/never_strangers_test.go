@@ -131,6 +131,7 @@ func TestOptOutWhileAnAddIsUnderWay(t *testing.T) {
 	t.Parallel()
 	for _, refused := range []bool{false, true} {
 		w := newNever(t, true, reconcile.Topic{ID: "all"}, reconcile.Topic{ID: "news", When: true})
+		w.workers = 1
 		w.run(user("1", "a@example.com", "A", true, false), user("2", "b@example.com", "B", true, false))
 		client, err := owlat.NewClient("https://owlat.example/base", w.key, append(w.options, owlat.WithTransport(w.server.Transport()))...)
 		if err != nil {
