@@ -36,7 +36,7 @@ func fullEntry(key string) *ledger.Entry {
 		Failure: &ledger.Failure{
 			Class: ledger.GiveUp, Category: "conflict", Status: 409, Reason: "held by <another> row & more", Attempts: 3,
 			First: at(4), Last: at(5), NextTry: at(6), Parked: true,
-			Fingerprint: ledger.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1}, Absence: true,
+			Fingerprint: ledger.Fingerprint{Hi: 3, Lo: math.MaxUint64 - 1}, Absence: true, Holder: ledger.RowRef{Sync: "others", Key: "7"},
 		},
 		FirstSeen: at(7), ChangedAt: at(8), Witness: at(10),
 	}

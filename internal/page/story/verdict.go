@@ -176,14 +176,14 @@ func barrier(t *explain.Tale, topics []Topic) (v Verdict, stopped bool) {
 	switch {
 	case e == nil:
 		return Verdict{Tone: Waiting, Says: "No run has taken the row up, so Owlat does not know the person from it.", Do: "Ask for a run. If the row cannot be sent, the failures say why."}, true
-	case t.Deleted():
-		return Verdict{Tone: Off, Says: "Owlat has no such contact any more.", Do: fmt.Sprintf("The next run that notices it does what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
 	case e.Failure != nil:
 		f, tries := e.Failure, "later runs try it again"
 		if f.Parked {
 			tries = "is not tried again until it changes"
 		}
 		return Verdict{Bad, "The row fails, and " + tries + ": " + f.Reason + ".", f.First, Advice(f.Category)}, true
+	case t.Deleted():
+		return Verdict{Tone: Off, Says: "Owlat has no such contact any more.", Do: fmt.Sprintf("The next run that notices it does what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
 	case e.Origin == ledger.OriginGone:
 		return Verdict{Off, "The contact was deleted in Owlat.", e.ChangedAt, fmt.Sprintf("The sync does with such rows what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
 	case e.Origin == ledger.OriginDeleted:
