@@ -8,7 +8,7 @@ import (
 )
 
 // FieldMark is what is remembered of a field of a contact beside its value, where a sync may not overwrite it in any case. A field without
-// a mark holds what the sync last wrote there, or nothing, and no row was refused anything.
+// a mark holds what the sync last wrote there, or nothing, and no row was refused anything. Of addresses Sent and Row have hashes.
 type FieldMark struct {
 	Field string `json:"field"` // "email" or the name of a ContactField
 	// Theirs says that Owlat holds what the sync did not write: somebody changed it there, or it was there before the sync.

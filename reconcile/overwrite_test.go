@@ -431,6 +431,36 @@ func TestAKilledCreateIsOurs(t *testing.T) {
 	}
 }
 
+// TestAValueThatChangedAgainCountsOnce: one that the plan keeps is corrected once more before the run looks at the contact for another field.
+func TestAValueThatChangedAgainCountsOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.overwrites(owlatsync.OverwriteIfOurs)
+	row := user("1", "a@example.com", "Ada")
+	row.Fields[owlatsync.LastName] = owlatsync.Some("Byron")
+	w.run(row)
+	w.corrects("a@example.com", "Augusta")
+	w.run(user("1", "a@example.com", "Grace")) // the last name is not said, and the first is known to be theirs
+	w.corrects("a@example.com", "Ada Augusta")
+	changed := user("1", "a@example.com", "Joan")
+	changed.Fields[owlatsync.LastName] = owlatsync.Some("Lovelace")
+	report := w.run(changed)
+	if c := w.contact("a@example.com"); report.Kept != 1 || c.FirstName != "Ada Augusta" || c.LastName != "Lovelace" {
+		t.Errorf("%d kept, %q %q", report.Kept, c.FirstName, c.LastName)
+	}
+	keeps := 0
+	for _, c := range w.done("1").Changes {
+		if c.Kind == owlatsync.KeepField {
+			if keeps++; c.From != "Ada Augusta" {
+				t.Errorf("told as %+v", c)
+			}
+		}
+	}
+	if keeps != 1 {
+		t.Errorf("%+v", w.done("1").Changes)
+	}
+}
+
 // TestLooksNeedTheirScope: without contacts:read no value is overwritten unseen; the run says which scope is missing.
 func TestLooksNeedTheirScope(t *testing.T) {
 	t.Parallel()

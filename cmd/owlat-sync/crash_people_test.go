@@ -19,9 +19,12 @@ type crashPerson struct {
 	// adopted says that the contact was in Owlat before the row: it is on no topic but the one for everybody, which takes
 	// those that were there too.
 	adopted bool
-	event   string // that the change makes due; empty: none
-	never   bool   // no mail may go to the person
-	gone    bool   // the row has left the source, and its contact with it unless it was adopted
+	// corrected says that somebody has changed the first name in Owlat since the row was in step: it stays, whatever the row says.
+	corrected bool
+
+	event string // that the change makes due; empty: none
+	never bool   // no mail may go to the person
+	gone  bool   // the row has left the source, and its contact with it unless it was adopted
 }
 
 // crashScenario is what the killed run has to do: the rows that were in step before, and those that are to be.
@@ -101,6 +104,20 @@ func crashColumns() crashScenario {
 	return s
 }
 
+// somebody is the first name that contacts have which were in Owlat before, and corrected is what somebody has made of one since.
+const somebody, corrected = "Somebody", "Corrected"
+
+// held is the first name that Owlat is to hold: a sync may not overwrite what it did not write.
+func (p crashPerson) held() string {
+	switch {
+	case p.corrected:
+		return corrected
+	case p.adopted:
+		return somebody
+	}
+	return p.first
+}
+
 // stranger reports whether the person is not in Owlat, and stays so because no mail may go to them.
 func (p crashPerson) stranger() bool {
 	return p.never && !p.adopted && strings.HasPrefix(p.key, "unknown")
@@ -128,7 +145,9 @@ func crashChanges() (before, after []crashPerson) {
 	for n := 1; n <= 10; n++ {
 		row(newPerson("update", n), func(p *crashPerson) {
 			p.first, p.event = "Changed "+p.key, eventUpdated
-			p.news = p.news || n == 9
+			if p.news = p.news || n == 9; n == 10 {
+				p.corrected, p.event = true, ""
+			}
 		})
 	}
 	for n := 1; n <= 8; n++ { // the first three take each other's address
@@ -202,7 +221,7 @@ syncs:
   users:
     source: {dsn: "csv:users.csv"}
     key: id
-    fields: {email: email, firstName: first_name}
+    fields: {email: email, firstName: {column: first_name, overwrite: if_ours}}
     topics:
       - {id: %s, when: newsletter}
       - {id: %s, existing: add}

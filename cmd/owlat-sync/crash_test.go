@@ -20,6 +20,7 @@ import (
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/testdb"
 	"owlatsync/ledger"
+	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 )
 
@@ -171,6 +172,13 @@ func (s *station) furnish(scenario crashScenario) {
 			s.t.Fatalf("the first run ended with code %d\n%s%s", code, &p.stdout, &p.stderr)
 		}
 	}
+	for _, p := range s.people {
+		if p.corrected {
+			if err := s.server.EditContact(p.email, owlat.UpdateContactRequest{FirstName: new(corrected)}); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
 	s.addToOwlat(func(p crashPerson) bool { return p.adopted && p.isNew(scenario.before) })
 	s.write("users.csv", crashCSV(scenario.after))
 	s.keep()
@@ -185,7 +193,7 @@ func (s *station) addToOwlat(which func(crashPerson) bool) {
 	s.t.Helper()
 	for _, p := range s.people {
 		if which(p) {
-			if _, err := s.server.AddContact(owlattest.ContactState{Email: p.email, FirstName: "Somebody"}); err != nil {
+			if _, err := s.server.AddContact(owlattest.ContactState{Email: p.email, FirstName: somebody}); err != nil {
 				s.t.Fatal(err)
 			}
 		}
@@ -310,8 +318,8 @@ func (s *station) checkOwlat(effects []effect, unknown map[string]string) {
 			s.t.Errorf("row %s: there is a contact: %v", p.key, there)
 		}
 		want := s.topicsOf(p)
-		if there && (!slices.Equal(slices.Sorted(slices.Values(c.Topics)), want) || !p.gone && c.FirstName != p.first) {
-			s.t.Errorf("row %s: Owlat holds %+v, want first name %q and topics %v", p.key, c, p.first, want)
+		if there && (!slices.Equal(slices.Sorted(slices.Values(c.Topics)), want) || !p.gone && c.FirstName != p.held()) {
+			s.t.Errorf("row %s: Owlat holds %+v, want first name %q and topics %v", p.key, c, p.held(), want)
 		}
 		var due int
 		if p.event != "" {

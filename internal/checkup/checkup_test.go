@@ -132,6 +132,17 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestCheckWantsTheScopeOfLooks: a sync that may not overwrite any value must look first.
+func TestCheckWantsTheScopeOfLooks(t *testing.T) {
+	t.Parallel()
+	server := &owlattest.Server{NoLimit: true}
+	scopes := []string{owlattest.ScopeContactsWrite, owlattest.ScopeTopicsWrite}
+	report, told := checkSource(t, server, "csv:users.csv", "email: {column: email, overwrite: if_ours}", server.AddTopic("news", false), "id,email\n1,ann@example.com\n", scopes...)
+	if report.Code != exitcode.Refused || !slices.Contains(told, "scope contacts:read failed") {
+		t.Errorf("code %d, heard %q", report.Code, told)
+	}
+}
+
 func TestACheckEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -13,7 +13,7 @@ import (
 type Kept struct {
 	Field string // "email" or the name of a field
 	Owlat string // what Owlat held when it was last looked at
-	Row   string // what the row said then
+	Row   string // what the row said then; empty: an address that only the source tells
 	Rule  owlatsync.Overwrite
 	Why   string    // of the rule, in words
 	Since time.Time // when a run first kept it
@@ -21,6 +21,9 @@ type Kept struct {
 
 // Says says it in words, with the two values.
 func (k Kept) Says() string {
+	if k.Row == "" && k.Field == own.Email {
+		return fmt.Sprintf("address is %q in Owlat and another in the row: %s (overwrite: %s)", k.Owlat, k.Why, k.Rule)
+	}
 	return fmt.Sprintf("%s is %q in Owlat and %q in the row: %s (overwrite: %s)", own.Label(k.Field), k.Owlat, k.Row, k.Why, k.Rule)
 }
 
@@ -29,16 +32,25 @@ func (t *Tale) Kept() (all []Kept) {
 	if t.Entry == nil || t.Entry.ContactID == "" || t.Entry.Origin == ledger.OriginGone {
 		return nil
 	}
-	add := func(field, held string) {
+	add := func(field, held string, row func(ledger.FieldMark) string) {
 		if m := t.Entry.FieldMark(field); m.Keeps() {
-			all = append(all, Kept{field, held, *m.Row, m.Why, own.Why(m.Why, m.Theirs), m.At})
+			all = append(all, Kept{field, held, row(m), m.Why, own.Why(m.Why, m.Theirs), m.At})
 		}
 	}
-	add(own.Email, t.Entry.Email)
+	add(own.Email, t.Entry.Email, func(ledger.FieldMark) string { return t.rowAddress() })
 	for _, f := range owlatsync.ContactFields {
-		add(f.Name(), t.Entry.Fields[f])
+		add(f.Name(), t.Entry.Fields[f], func(m ledger.FieldMark) string { return *m.Row })
 	}
 	return all
+}
+
+// rowAddress is the address that the row has in the source, empty if that was not asked for.
+func (t *Tale) rowAddress() string {
+	if t.Row == nil {
+		return ""
+	}
+	address, _ := owlatsync.NormalizeAddress(t.Row.Email.Value)
+	return address
 }
 
 // Keeps reports whether a value that somebody has put into a field in Owlat stays there, whatever the row says.

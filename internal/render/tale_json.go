@@ -51,7 +51,7 @@ type taleTopic struct {
 type taleKept struct {
 	Field string              `json:"field"`
 	Owlat string              `json:"owlat"`
-	Row   string              `json:"row"`
+	Row   string              `json:"row,omitempty"` // absent: an address, and the source was not asked
 	Rule  owlatsync.Overwrite `json:"overwrite"`
 	Why   string              `json:"why"`
 	Since time.Time           `json:"since"`

@@ -116,6 +116,8 @@ func TestMetricsOfARun(t *testing.T) {
 		if strings.Contains(after, "example.com") {
 			t.Errorf("an address is among the metrics:\n%s", after)
 		}
+		m.Observe(progress.Ended{About: progress.About{Sync: "users", Run: 2}, Report: &owlatsync.Report{Kept: 3}})
+		holds(t, scrape(t, m), `owlat_sync_values_kept_total{sync="users"} 3`)
 		m.Know("leads")
 		if gone := scrape(t, m); strings.Contains(gone, `"users"`) || !strings.Contains(gone, `"leads"`) {
 			t.Errorf("after a change of the configuration:\n%s", gone)

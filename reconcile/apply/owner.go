@@ -22,13 +22,23 @@ func (r owner) judge() own.Verdict {
 		return v
 	}
 	r.e.FieldMarks, r.s.Row = v.Marks, r.s.Row.Keeping(cmp.Or(v.Write.Email, r.e.Email))
-	if kept := slices.DeleteFunc(slices.Clone(v.Changes), writes); len(kept) > 0 {
-		r.s.Changes = append(slices.Clone(r.s.Changes), kept...)
-		r.s.Reason = cmp.Or(r.s.Reason, own.Reason(r.Overwrite, r.e, kept))
-		r.result.reason = cmp.Or(r.result.reason, r.s.Reason)
-		r.keeps(kept)
+	for _, c := range v.Changes {
+		if c.Kind == owlatsync.KeepField {
+			r.keep(c)
+		}
 	}
 	return v
+}
+
+// keep notes that a field is kept. It may have been changed again since the step was planned, and counts once.
+func (r owner) keep(c owlatsync.Change) {
+	changes := slices.DeleteFunc(slices.Clone(r.s.Changes), func(was owlatsync.Change) bool { return was.Kind == c.Kind && was.Field == c.Field })
+	if len(changes) == len(r.s.Changes) {
+		r.keeps([]owlatsync.Change{c})
+	}
+	r.s.Changes = append(changes, c)
+	r.s.Reason = cmp.Or(r.s.Reason, own.Reason(r.Overwrite, r.e, r.s.Changes))
+	r.result.reason = cmp.Or(r.result.reason, r.s.Reason)
 }
 
 // writes reports whether a change writes a field.

@@ -3,6 +3,7 @@
 package own
 
 import (
+	"fmt"
 	"time"
 
 	"owlatsync"
@@ -47,10 +48,9 @@ func (v *Verdict) field(rule owlatsync.Overwrite, e *ledger.Entry, name, held st
 	case wanted == nil, *wanted == held: // of values that are equal nobody knows whose they are, nor need they
 		e.MarkField(ledger.FieldMark{Field: name})
 	case Keeps(rule, m, held):
-		change := owlatsync.Change{Kind: owlatsync.KeepField, Field: name, From: held, To: *wanted}
-		if m.Row == nil || *m.Row != *wanted || m.Why != rule {
-			v.Changes = append(v.Changes, change)
-			m.Row, m.Why, m.At = new(*wanted), rule, now
+		if row := memo(name, *wanted); m.Row == nil || *m.Row != row || m.Why != rule {
+			v.Changes = append(v.Changes, owlatsync.Change{Kind: owlatsync.KeepField, Field: name, From: held, To: *wanted})
+			m.Row, m.Why, m.At = &row, rule, now
 		}
 		e.MarkField(m)
 	default:
@@ -66,6 +66,14 @@ func (v *Verdict) field(rule owlatsync.Overwrite, e *ledger.Entry, name, held st
 		e.MarkField(m)
 		write()
 	}
+}
+
+// memo is what a mark remembers of a value. Of an address that is a hash: who is forgotten is found by the addresses of contacts.
+func memo(field, value string) string {
+	if field == Email {
+		return fmt.Sprintf("%016x", ledger.HashText(value))
+	}
+	return value
 }
 
 // Keeps reports whether a value that Owlat holds stays although the row says something else.

@@ -186,3 +186,27 @@ func TestSend(t *testing.T) {
 		t.Errorf("%+v is left", e.FieldMarks)
 	}
 }
+
+// TestMarksHoldNoAddress: who is forgotten is found by the addresses of contacts, so a mark has none.
+func TestMarksHoldNoAddress(t *testing.T) {
+	t.Parallel()
+	o := rules(owlatsync.OverwriteIfOurs)
+	e := &ledger.Entry{ContactID: "c", Email: "corrected@example.com", FieldMarks: []ledger.FieldMark{{Field: Email, Theirs: true}}}
+	v := Judge(o, e, Wanted{Email: "row@example.com"}, now)
+	Send(o, e, Wanted{Email: "sent@example.com"})
+	for _, m := range append(v.Marks, e.FieldMarks...) {
+		for _, text := range []*string{m.Row, m.Sent} {
+			if text != nil && (strings.Contains(*text, "example") || *text == "") {
+				t.Errorf("a mark has %q", *text)
+			}
+		}
+	}
+	e.FieldMarks = v.Marks
+	if v := Judge(o, e, Wanted{Email: "row@example.com"}, now); len(v.Changes) > 0 {
+		t.Errorf("told twice: %+v", v.Changes)
+	}
+	Send(o, e, Wanted{Email: "sent@example.com"})
+	if See(o, e, Held{Email: "sent@example.com"}, Read); e.FieldMarks != nil {
+		t.Errorf("what was sent is not the sync's own: %+v", e.FieldMarks)
+	}
+}

@@ -35,7 +35,7 @@ func see(rule owlatsync.Overwrite, e *ledger.Entry, name, known, held string, ho
 	sent := m.Sent
 	m.Sent = nil
 	switch {
-	case rule.Always(), sent != nil && (how == Answered || held == *sent):
+	case rule.Always(), sent != nil && (how == Answered || memo(name, held) == *sent):
 		m = ledger.FieldMark{Field: name}
 	case how == Another && held == "":
 		m = ledger.FieldMark{Field: name} // nobody has written there
@@ -49,7 +49,7 @@ func see(rule owlatsync.Overwrite, e *ledger.Entry, name, known, held string, ho
 func Took(o owlatsync.Overwrites, e *ledger.Entry, h Held) bool {
 	took := func(rule owlatsync.Overwrite, name, known, held string) bool {
 		sent := e.FieldMark(name).Sent
-		return known != held && (rule.Always() || sent != nil && *sent == held)
+		return known != held && (rule.Always() || sent != nil && *sent == memo(name, held))
 	}
 	for _, f := range owlatsync.ContactFields {
 		if took(o.Fields[f], f.Name(), e.Fields[f], h.Fields[f]) {
@@ -65,7 +65,7 @@ func Send(o owlatsync.Overwrites, e *ledger.Entry, w Wanted) {
 	note := func(rule owlatsync.Overwrite, name string, value *string) {
 		if value != nil && !rule.Always() {
 			m := e.FieldMark(name)
-			m.Sent = value
+			m.Sent = new(memo(name, *value))
 			e.MarkField(m)
 		}
 	}

@@ -469,3 +469,19 @@ func TestATopicWithoutAName(t *testing.T) {
 		}
 	}
 }
+
+// TestKept says what a person's contact keeps as Owlat has it.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	row := tale(func(t *explain.Tale) {
+		t.Entry.Fields[owlatsync.FirstName] = "Augusta"
+		t.Entry.FieldMarks = []ledger.FieldMark{{Field: "firstName", Theirs: true, Row: new("Ada"), Why: owlatsync.OverwriteIfOurs, At: at}}
+	})
+	want := []string{`First name is "Augusta" in Owlat and "Ada" in the row: it is not what this sync wrote (overwrite: if_ours).`}
+	if got := story.Kept(row); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := story.Kept(tale(func(*explain.Tale) {})); got != nil {
+		t.Errorf("of a row in step %q", got)
+	}
+}
