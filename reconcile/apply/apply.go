@@ -318,7 +318,7 @@ func (a settling) settle(ctx context.Context, steps []*step.Step) {
 			records = append(records, also)
 		}
 	}
-	err := barring{a.run}.suppress(ctx, barred...)
+	err := barring(a).suppress(ctx, barred...)
 	if err == nil {
 		err = a.record(ctx, records...)
 	}

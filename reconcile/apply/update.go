@@ -32,7 +32,7 @@ func (r alteration) update(ctx context.Context) error {
 }
 
 func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
-	if looked, err := (owner{r.row}).look(ctx); err != nil || r.gone {
+	if looked, err := owner(r).look(ctx); err != nil || r.gone {
 		return looked, err
 	}
 	write, u, what := r.differing()
