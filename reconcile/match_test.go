@@ -93,6 +93,25 @@ func TestEventsBesideASyncOfContacts(t *testing.T) {
 	})
 }
 
+// TestASyncThatHadContactsLetsThemGo when it only sends events from now on, and takes them up again when it does more.
+func TestASyncThatHadContactsLetsThemGo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.sync.Events = []reconcile.EventRule{changed}
+	w.run(subscriber("1", "free", false))
+	w.sync.Match = true
+	before := w.requests()
+	moved := subscriber("1", "free", false)
+	moved.Email = owlatsync.Some("other@example.com")
+	expect(t, w.run(moved), "unchanged 1")
+	w.sent(before)
+	w.sync.Match = false
+	expect(t, w.run(subscriber("1", "free", false)), "adopted 1")
+	heard := w.heard()
+	expect(t, w.run(subscriber("1", "pro", false)), "updated 1")
+	same(t, "afterwards", heard(), `1 plan_changed {"new":"pro","old":"free"}`)
+}
+
 // TestWhatOnlySendsEventsHasNothingElse asks for syncs that make no sense.
 func TestWhatOnlySendsEventsHasNothingElse(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"owlatsync/internal/exitcode"
 	"owlatsync/internal/garbled"
 	"owlatsync/internal/words"
+	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/scan"
 )
@@ -28,6 +29,7 @@ type tally struct {
 	rows    int
 	reasons map[string]int        // reason → rows that would not be sent
 	unclear []unclear             // by topic
+	neither map[string]int        // rows in which a column says neither yes nor no on which an event depends, by the event
 	lost    map[garbled.Cause]int // rows with lost letters
 	more    bool                  // the source has rows that were not read
 }
@@ -39,7 +41,7 @@ type unclear struct {
 }
 
 func newTally(s reconcile.Sync) *tally {
-	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int), lost: make(map[garbled.Cause]int), unclear: make([]unclear, len(s.Topics))}
+	return &tally{judging: reconcile.NewJudge(s), reasons: make(map[string]int), lost: make(map[garbled.Cause]int), neither: make(map[string]int), unclear: make([]unclear, len(s.Topics))}
 }
 
 // judge counts the row. It returns the row as it would be sent, with the reason if it would not be.
@@ -58,6 +60,13 @@ func (t *tally) judge(row *owlatsync.Row, s *config.Sync) Row {
 			u.example = strings.Clone(row.Unclear[i])
 		}
 		t.unclear[i].rows++
+	}
+	for _, ev := range s.Events {
+		for _, p := range row.Properties {
+			if ev.On == ledger.OnWhen && p.Name == ev.Column && p.Value != nil && owlatsync.ReadConsent(fmt.Sprint(p.Value)) == owlatsync.Unclear {
+				t.neither[ev.Name]++
+			}
+		}
 	}
 	r := sampleOf(row, s)
 	if r.Valid, r.Reason = why == "", why; !r.Valid {
@@ -126,6 +135,19 @@ func (c *checker) clear(s config.Sync, t *tally) {
 			Message: fmt.Sprintf("the column %q says neither yes nor no in %d of %s%s%s\nnobody is put on topic %s or taken off because of it; list its values under \"yes\" and \"no\" of the topic",
 				s.Topics[i].When, u.rows, first, words.Plural(t.rows, "row"), such, s.Topics[i].ID),
 		})
+	}
+}
+
+// neither tells of values of the columns of events that mean neither yes nor no.
+func (c *checker) neither(s config.Sync, t *tally) {
+	for _, ev := range s.Events {
+		if n := t.neither[ev.Name]; n > 0 && ev.On == ledger.OnWhen {
+			c.found(Finding{
+				Area: AreaSync, Sync: s.Name, Subject: "event", Status: Warning,
+				Message: fmt.Sprintf("the column %q says neither yes nor no in %s\nthe event %s is not sent because of it, and nothing arms it again; make a boolean of it in the query",
+					ev.Column, words.Several(n, "row", "rows"), ev.Name),
+			})
+		}
 	}
 }
 

@@ -116,6 +116,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	c.judged(s, t)
 	repeated{c}.tell(s, t, duplicates)
 	c.clear(s, t)
+	c.neither(s, t)
 	c.lettered(s, t)
 	if len(sample.Rows) > 0 {
 		c.Listener.Rows(s, sample.Rows)

@@ -226,7 +226,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	if most.Events > 0 {
 		because := ""
 		if p.Fires > 0 {
-			because = fmt.Sprintf(", for %s because of what a column says", owlatsync.Counted(p.Fires, "row"))
+			because = fmt.Sprintf(", for %s because of what they say", owlatsync.Counted(p.Fires, "row"))
 		}
 		add("events", "%6s to send%s", between(least.Events, most.Events), because)
 	}

@@ -130,7 +130,7 @@ func (p *Plan) add(s *step.Step) error {
 func dropProperties(s *step.Step) {
 	if s.Row.Properties != nil {
 		row := *s.Row
-		row.Properties = nil
+		row.Properties, row.Says = nil, nil
 		s.Row = &row
 	}
 }

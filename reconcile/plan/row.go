@@ -74,11 +74,11 @@ func Row(p *policy.Policies, r *step.Row, k Known, now time.Time) *step.Step {
 			return w
 		}
 		return s
+	case p.Match:
+		return matching(p, s, k.Suppressed || never, now)
 	case e.Origin == ledger.OriginGone:
 		s.Outcome, s.Reason = owlatsync.Skipped, step.ReasonGone
 		return s
-	case p.Match:
-		return matching(p, s, k.Suppressed || never, now)
 	case never && e.ContactID == "":
 		return stranger(p, s, k.Absent, there)
 	case exported:

@@ -122,7 +122,7 @@ func (g Guards) Hits(s owlatsync.Summary) []owlatsync.Hit {
 			owlatsync.Counted(s.TopicAdds, "row"), s.KnownAdds, owlatsync.Counted(s.Entries, "row"), limit)
 	}
 	if limit := g.Events.Or(DefaultEvents).beyond(s.Fires, min(s.Fires, s.Entries), s.Entries); limit != "" {
-		hit(owlatsync.GuardEvents, "%s would send an event because of what a column says, and the ledger knows %s; %s: does its column say what it is to say?",
+		hit(owlatsync.GuardEvents, "%s would send an event because of what they say, and the ledger knows %s; %s: does a column say something else than before?",
 			owlatsync.Counted(s.Fires, "row"), owlatsync.Counted(s.Entries, "row"), limit)
 	}
 	created, added, removed := s.Outcomes[owlatsync.Created], s.Memberships.Added, s.Memberships.Removed
