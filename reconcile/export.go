@@ -80,6 +80,12 @@ func (e *Engine) Export(ctx context.Context, s Sync, o ExportOptions) (done Expo
 	return done, err
 }
 
+// imports says what a plan is to do about rows that were exported for Owlat's importer.
+type imports struct {
+	exporting time.Time // the plan is for the export that began then; zero: it is for a run
+	makes     bool      // their contacts are created where there are none
+}
+
 // exporting is the state of one export.
 type exporting struct {
 	*work
@@ -95,7 +101,7 @@ func (x *exporting) export(ctx context.Context, done *Exported) error {
 	} else {
 		x.chosen = make(map[uint64]struct{})
 	}
-	x.exports = began
+	x.imports.exporting = began
 	var err error
 	if x.reading, err = (asked{ledger: x.engine.ledger, sync: x.sync, full: true}).reading(ctx); err != nil {
 		return err

@@ -465,7 +465,7 @@ func TestImportRefuses(t *testing.T) {
 			{"no version", signed(`{"ledger":{}}`), ErrNotExport, ""},
 			{"no head", signed(`{"sync":{"name":"users"}}`), ErrNotExport, ""},
 			{"an endless first line", strings.Repeat("x", maxLine+10), ErrNotExport, ""},
-			{"a newer version", `{"ledger":{"version":7,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 7"},
+			{"a newer version", `{"ledger":{"version":8,"time":"2026-11-23T10:00:00Z","new":true}}` + "\n", ErrNewerExport, "its version is 8"},
 			{"no more than a head", head + "\n", ErrDamagedExport, "its last line is missing"},
 			{"no JSON", signed(head, `{"sync":`), ErrDamagedExport, "line 2"},
 			{"an unknown kind", signed(head, `{"sync":{"name":"users"}}`, `{"what":{}}`), ErrDamagedExport, "line 3"},
