@@ -146,9 +146,13 @@ func (x *exporting) write(ctx context.Context, p *plan.Plan, done *Exported) err
 		if err != nil {
 			return readLedger(err)
 		}
+		met, err := x.met(ctx, addresses)
+		if err != nil {
+			return err
+		}
 		for _, s := range batch {
 			email := s.Row.Email
-			person, ok := handout.Of(s, suppressed[email].Reason != "" || forgotten[email])
+			person, ok := handout.Of(s, suppressed[email].Reason != "" || forgotten[email] || met[email])
 			if ok {
 				if ok, err = x.options.Write(person); err != nil {
 					return err
@@ -165,6 +169,21 @@ func (x *exporting) write(ctx context.Context, p *plan.Plan, done *Exported) err
 		}
 		return nil
 	})
+}
+
+// met returns the addresses that any sync of the ledger knows, but for those that this very export recorded.
+func (x *exporting) met(ctx context.Context, addresses []string) (map[string]bool, error) {
+	held, err := x.reader.Holders(ctx, addresses)
+	if err != nil {
+		return nil, readLedger(err)
+	}
+	met := make(map[string]bool)
+	for _, h := range held {
+		if e := h.Entry; h.Sync != x.sync.Name || e.Origin != ledger.OriginExported || !e.FirstSeen.Equal(x.imports.exporting) {
+			met[e.Email], met[e.Identity] = true, true
+		}
+	}
+	return met, nil
 }
 
 // spend records that the people were handed out.

@@ -23,12 +23,12 @@ type Person struct {
 	Properties map[string]json.RawMessage
 }
 
-// Of returns the person of a step of a plan, whose contacts were listed; false for somebody who is left to runs. Suppressed says that no mail may go
-// to the address.
-func Of(s *step.Step, suppressed bool) (p Person, ok bool) {
+// Of returns the person of a step of a plan, whose contacts were listed; false for somebody who is left to runs. Known says that the ledger knows the
+// address in any way.
+func Of(s *step.Step, known bool) (p Person, ok bool) {
 	e := s.Entry
 	if s.Outcome != owlatsync.Created || !s.New || s.OldKey != "" || s.MayExist || s.Awaits || len(s.After) > 0 || s.Left != "" || s.Import != nil ||
-		s.Never || suppressed || s.Skipped > 0 || e.ContactID != "" || e.Origin != ledger.OriginNone || !e.Intent.Create.IsZero() {
+		s.Never || known || s.Skipped > 0 || e.ContactID != "" || e.Origin != ledger.OriginNone || !e.Intent.Create.IsZero() {
 		return p, false
 	}
 	for _, m := range e.Memberships {
