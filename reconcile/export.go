@@ -94,7 +94,7 @@ type exporting struct {
 	chosen  map[uint64]struct{} // hashes of the keys of people who were written; nil: nothing is recorded
 }
 
-func (x *exporting) export(ctx context.Context, done *Exported) error {
+func (x *exporting) export(ctx context.Context, done *Exported) (err error) {
 	began := x.options.Began
 	if began.IsZero() {
 		began = x.engine.ledger.Now()
@@ -102,7 +102,6 @@ func (x *exporting) export(ctx context.Context, done *Exported) error {
 		x.chosen = make(map[uint64]struct{})
 	}
 	x.imports.exporting = began
-	var err error
 	if x.reading, err = (asked{ledger: x.engine.ledger, sync: x.sync, full: true}).reading(ctx); err != nil {
 		return err
 	}
@@ -138,21 +137,12 @@ func (x *exporting) write(ctx context.Context, p *plan.Plan, done *Exported) err
 		for i, s := range batch {
 			addresses[i] = s.Row.Email
 		}
-		suppressed, err := x.reader.Suppressions(ctx, addresses)
+		known, err := handout.Known(ctx, x.reader, x.sync.Name, x.imports.exporting, addresses)
 		if err != nil {
 			return readLedger(err)
-		}
-		forgotten, err := x.reader.Forgotten(ctx, addresses)
-		if err != nil {
-			return readLedger(err)
-		}
-		met, err := x.met(ctx, addresses)
-		if err != nil {
-			return err
 		}
 		for _, s := range batch {
-			email := s.Row.Email
-			person, ok := handout.Of(s, suppressed[email].Reason != "" || forgotten[email] || met[email])
+			person, ok := handout.Of(s, known[s.Row.Email])
 			if ok {
 				if ok, err = x.options.Write(person); err != nil {
 					return err
@@ -169,21 +159,6 @@ func (x *exporting) write(ctx context.Context, p *plan.Plan, done *Exported) err
 		}
 		return nil
 	})
-}
-
-// met returns the addresses that any sync of the ledger knows, but for those that this very export recorded.
-func (x *exporting) met(ctx context.Context, addresses []string) (map[string]bool, error) {
-	held, err := x.reader.Holders(ctx, addresses)
-	if err != nil {
-		return nil, readLedger(err)
-	}
-	met := make(map[string]bool)
-	for _, h := range held {
-		if e := h.Entry; h.Sync != x.sync.Name || e.Origin != ledger.OriginExported || !e.FirstSeen.Equal(x.imports.exporting) {
-			met[e.Email], met[e.Identity] = true, true
-		}
-	}
-	return met, nil
 }
 
 // spend records that the people were handed out.

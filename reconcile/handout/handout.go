@@ -1,9 +1,10 @@
-// Package handout decides who is exported for Owlat's importer, and what the ledger keeps of them. It is pure: values in, values out.
+// Package handout decides who is exported for Owlat's importer, and what the ledger keeps of them. It writes nothing.
 //
 // The idea to know: only who is certainly new is handed out. Everybody else is left to runs, which can ask Owlat about them.
 package handout
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"time"
@@ -21,6 +22,35 @@ type Person struct {
 	Topics []string    // the ids of those that the person consents to
 	// Properties are the values of further columns, by their names.
 	Properties map[string]json.RawMessage
+}
+
+// Known returns which of the addresses the ledger knows in any way: a sync has met them, no mail may go there, or it forgot their person. What the export
+// of the sync that began then has recorded does not count.
+func Known(ctx context.Context, l ledger.Reader, sync string, began time.Time, addresses []string) (map[string]bool, error) {
+	suppressed, err := l.Suppressions(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	known, err := l.Forgotten(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	held, err := l.Holders(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	if known == nil {
+		known = make(map[string]bool)
+	}
+	for address, s := range suppressed {
+		known[address] = known[address] || s.Reason != ""
+	}
+	for _, h := range held {
+		if e := h.Entry; h.Sync != sync || e.Origin != ledger.OriginExported || !e.FirstSeen.Equal(began) {
+			known[e.Email], known[e.Identity] = true, true
+		}
+	}
+	return known, nil
 }
 
 // Of returns the person of a step of a plan, whose contacts were listed; false for somebody who is left to runs. Known says that the ledger knows the
