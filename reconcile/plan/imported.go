@@ -29,7 +29,7 @@ func imported(p *policy.Policies, s *step.Step, k Known, now, there time.Time) *
 		s.Outcome, s.Reason = owlatsync.Failed, step.ReasonNotImported
 		return s
 	case !k.Makes:
-		s.Outcome, s.Changes = owlatsync.Adopted, []owlatsync.Change{{Kind: owlatsync.AdoptContact}}
+		s.Outcome, s.Reason, s.Changes = owlatsync.Adopted, "if Owlat has it: the row was exported for its importer", []owlatsync.Change{{Kind: owlatsync.AdoptContact}}
 		return s
 	}
 	s.Outcome = owlatsync.Created
