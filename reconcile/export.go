@@ -80,6 +80,12 @@ func (e *Engine) Export(ctx context.Context, s Sync, o ExportOptions) (done Expo
 	return done, err
 }
 
+// imports says what a plan is to do about rows that were exported for Owlat's importer.
+type imports struct {
+	exporting time.Time // the plan is for the export that began then; zero: it is for a run
+	makes     bool      // their contacts are created where there are none
+}
+
 // exporting is the state of one export.
 type exporting struct {
 	*work
@@ -88,15 +94,14 @@ type exporting struct {
 	chosen  map[uint64]struct{} // hashes of the keys of people who were written; nil: nothing is recorded
 }
 
-func (x *exporting) export(ctx context.Context, done *Exported) error {
+func (x *exporting) export(ctx context.Context, done *Exported) (err error) {
 	began := x.options.Began
 	if began.IsZero() {
 		began = x.engine.ledger.Now()
 	} else {
 		x.chosen = make(map[uint64]struct{})
 	}
-	x.exports = began
-	var err error
+	x.imports.exporting = began
 	if x.reading, err = (asked{ledger: x.engine.ledger, sync: x.sync, full: true}).reading(ctx); err != nil {
 		return err
 	}
@@ -132,17 +137,12 @@ func (x *exporting) write(ctx context.Context, p *plan.Plan, done *Exported) err
 		for i, s := range batch {
 			addresses[i] = s.Row.Email
 		}
-		suppressed, err := x.reader.Suppressions(ctx, addresses)
-		if err != nil {
-			return readLedger(err)
-		}
-		forgotten, err := x.reader.Forgotten(ctx, addresses)
+		known, err := handout.Known(ctx, x.reader, x.sync.Name, x.imports.exporting, addresses)
 		if err != nil {
 			return readLedger(err)
 		}
 		for _, s := range batch {
-			email := s.Row.Email
-			person, ok := handout.Of(s, suppressed[email].Reason != "" || forgotten[email])
+			person, ok := handout.Of(s, known[s.Row.Email])
 			if ok {
 				if ok, err = x.options.Write(person); err != nil {
 					return err

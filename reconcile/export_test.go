@@ -249,6 +249,34 @@ func TestWhatWasEditedMeanwhile(t *testing.T) {
 	})
 }
 
+// TestExportLeavesOutWhomAnotherSyncHasMet and whom the ledger was asked to forget.
+func TestExportLeavesOutWhomAnotherSyncHasMet(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, reconcile.Topic{ID: "news"})
+		w.sync.Name = "orders"
+		w.run(user("a", "ada@example.com", "A", true))
+		if err := w.server.SoftDelete("ada@example.com"); err != nil {
+			t.Fatal(err)
+		}
+		w.run(user("a", "ada@example.com", "B", true)) // it learns that the contact is gone
+		w.exported(time.Now(), user("b", "bob@example.com", "B", true), user("e", "eve@example.com", "E", true))
+		w.forget("eve@example.com")
+		for _, e := range w.entries() {
+			if e.Identity == "eve@example.com" {
+				t.Errorf("a forgotten person is in the ledger: %+v", e)
+			}
+		}
+		w.sync.Name = "users"
+		time.Sleep(time.Minute)
+		people, done := w.exported(time.Now(), user("1", "ada@example.com", "A", true), user("2", "bob@example.com", "B", true), user("3", "eve@example.com", "E", true),
+			user("4", "cy@example.com", "C", true))
+		if !slices.Equal(addressesOf(people), []string{"cy@example.com"}) || done.Left != 3 {
+			t.Errorf("exported %q, %+v", addressesOf(people), done)
+		}
+	})
+}
+
 // TestASecondExport has nobody of the first one. One that broke off goes on with its own people.
 func TestASecondExport(t *testing.T) {
 	t.Parallel()

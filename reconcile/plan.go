@@ -98,7 +98,7 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 	defer w.seat.leave()
 	needs := plan.Needs{
 		Policies: w.policies, Ledger: w.reader, Contacts: unseated{w.asker(), &w.seat}, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
-		Clock: w.there, Adopted: true, Partial: !part.Whole(), Makes: w.makes, Exporting: w.exports, Links: w.links.Able(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
+		Clock: w.there, Adopted: true, Partial: !part.Whole(), Makes: w.imports.makes, Exporting: w.imports.exporting, Links: w.links.Able(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
 	}
 	if w.reading.times > 1 { // later stretches of a run try no row again that has failed in it
 		needs.Tried = w.run.Started

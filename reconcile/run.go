@@ -42,8 +42,7 @@ type work struct {
 	asking   *ask.Asker
 	seat     seat
 	run      ledger.Run
-	exports  time.Time   // the beginning of the export for which a plan is made; zero: of none
-	makes    bool        // contacts of rows that were exported for import are created where there are none
+	imports  imports
 	soFar    apply.SoFar // what the stretches of the run have in common
 
 	read      bool              // no add of earlier runs is unsure and unread
@@ -96,7 +95,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 		return nil, err
 	}
 	defer w.seat.leave()
-	w.makes = o.CreateMissing
+	w.imports.makes = o.CreateMissing
 	w.claim = ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()}
 	if w.lock, err = e.acquire(ctx, w.claim); err != nil {
 		return nil, err

@@ -122,7 +122,7 @@ func (x *export) export(ctx context.Context, a *program.App, s *setup.Session, s
 	display := a.StartDisplay(sync.Name, false, s)
 	defer display.Stop()
 	if x.dry {
-		done, err := s.Export(ctx, sync, read(columns), reconcile.ExportOptions{Write: columns.Fit}, display.Observe)
+		done, err := setup.Export(ctx, s, sync, read(columns), reconcile.ExportOptions{Write: columns.Fit}, display.Observe)
 		display.Stop()
 		if err != nil {
 			return err
@@ -134,7 +134,7 @@ func (x *export) export(ctx context.Context, a *program.App, s *setup.Session, s
 		return exportFailed(err)
 	}
 	defer func() { err = errors.Join(err, folder.Abandon()) }()
-	done, err := s.Export(ctx, sync, read(columns), reconcile.ExportOptions{Began: folder.Began(), Write: folder.Write, Written: folder.Finish}, display.Observe)
+	done, err := setup.Export(ctx, s, sync, read(columns), reconcile.ExportOptions{Began: folder.Began(), Write: folder.Write, Written: folder.Finish}, display.Observe)
 	display.Stop()
 	if err == nil {
 		err = folder.Publish()

@@ -46,16 +46,25 @@ func risky(cell string) bool {
 }
 
 // Writer writes records of cells. It is for one goroutine at a time.
-type Writer struct{ csv *csv.Writer }
+type Writer struct {
+	csv   *csv.Writer
+	plain bool
+}
 
 // NewWriter returns a Writer that writes to w when it is flushed.
-func NewWriter(w io.Writer) *Writer { return &Writer{csv.NewWriter(w)} }
+func NewWriter(w io.Writer) *Writer { return &Writer{csv: csv.NewWriter(w)} }
+
+// NewPlainWriter returns a Writer that writes cells as they are, for programs that take an apostrophe for a part of the value. Whoever uses it sees to it
+// that Safe leaves the cells as they are, or that they are numbers.
+func NewPlainWriter(w io.Writer) *Writer { return &Writer{csv.NewWriter(w), true} }
 
 // Write adds a record. Flush returns an error of writing.
 func (w *Writer) Write(cells ...string) {
 	written := make([]string, len(cells))
 	for i, cell := range cells {
-		written[i] = Safe(cell)
+		if written[i] = cell; !w.plain {
+			written[i] = Safe(cell)
+		}
 	}
 	_ = w.csv.Write(written) // the writer keeps an error
 }

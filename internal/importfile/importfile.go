@@ -5,7 +5,6 @@
 package importfile
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +60,7 @@ type Folder struct {
 	most    int
 
 	file   *os.File
-	csv    *csv.Writer
+	csv    *csvout.Writer
 	inFile int
 	files  []string // finished ones, by their later paths
 }
@@ -161,9 +160,7 @@ func (f *Folder) Write(p reconcile.Person) (bool, error) {
 			return false, err
 		}
 	}
-	if err := f.csv.Write(cells); err != nil {
-		return false, err
-	}
+	f.csv.Write(cells...) // finish returns an error of writing
 	if f.inFile++; f.inFile == f.most {
 		return true, f.finish()
 	}
@@ -250,8 +247,9 @@ func (f *Folder) next() (err error) {
 	if f.file, err = os.OpenFile(path+partial, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return err
 	}
-	f.csv, f.inFile, f.files = csv.NewWriter(f.file), 0, append(f.files, path)
-	return f.csv.Write(f.columns.header())
+	f.csv, f.inFile, f.files = csvout.NewPlainWriter(f.file), 0, append(f.files, path)
+	f.csv.Write(f.columns.header()...)
+	return nil
 }
 
 // finish makes the present file durable.
@@ -259,8 +257,7 @@ func (f *Folder) finish() error {
 	if f.file == nil {
 		return nil
 	}
-	f.csv.Flush()
-	err := errors.Join(f.csv.Error(), f.file.Sync(), f.file.Close())
+	err := errors.Join(f.csv.Flush(), f.file.Sync(), f.file.Close())
 	f.file = nil
 	return err
 }

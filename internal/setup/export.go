@@ -11,7 +11,7 @@ import (
 
 // Export hands out the people of a sync whom Owlat does not have; see reconcile.Engine. A person has the values of the columns as properties. An export
 // that only counts is made beside runs.
-func (s *Session) Export(ctx context.Context, sync config.Sync, columns []string, o reconcile.ExportOptions, observe func(progress.Value)) (done reconcile.Exported, err error) {
+func Export(ctx context.Context, s *Session, sync config.Sync, columns []string, o reconcile.ExportOptions, observe func(progress.Value)) (done reconcile.Exported, err error) {
 	engine := s.engine
 	if o.Began.IsZero() {
 		planner, end, err := s.planner(ctx)

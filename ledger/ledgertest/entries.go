@@ -94,6 +94,23 @@ func testEntry(t *testing.T, open Open) {
 		record(t, l, "users", email, identity)
 		same(t, "entries", entriesOf(t, l, "users", "1", "2"), map[string]*ledger.Entry{"1": email, "2": identity})
 	})
+	t.Run("a row that was exported for import comes back", func(t *testing.T) {
+		t.Parallel()
+		folder := t.TempDir()
+		l := open(t, folder)
+		want := &ledger.Entry{
+			Key: "x", Identity: "x@example.com", Origin: ledger.OriginExported, FirstSeen: at(1), ChangedAt: at(2),
+			Memberships: []ledger.Membership{{Topic: "topic1", Consent: true, State: ledger.MemberImported, At: at(1)}, {Topic: "topic2", State: ledger.MemberOut, At: at(1)}},
+		}
+		record(t, l, "users", want)
+		noError(t, l.Close())
+		l = reopen(t, open, folder)
+		same(t, "entry", entriesOf(t, l, "users", "x")["x"], want)
+		same(t, "index", indexOf(t, l, "users"), wantIndex(want))
+		held, err := l.Holders(t.Context(), []string{"x@example.com"})
+		noError(t, err)
+		same(t, "holders", held, []ledger.Holder{{Sync: "users", Entry: want}})
+	})
 	t.Run("a recorded entry replaces the one before entirely", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)

@@ -21,6 +21,7 @@ func (r creation) seek(ctx context.Context) (found bool, err error) {
 		}
 		c, err := remote.Find(ctx, r.client, address)
 		if err == nil {
+			r.s.Reason = ""
 			return true, r.found(ctx, *c, ledger.Intent{})
 		}
 		if !remote.IsGone(err) {

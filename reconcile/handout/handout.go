@@ -1,9 +1,10 @@
-// Package handout decides who is exported for Owlat's importer, and what the ledger keeps of them. It is pure: values in, values out.
+// Package handout decides who is exported for Owlat's importer, and what the ledger keeps of them. It writes nothing.
 //
 // The idea to know: only who is certainly new is handed out. Everybody else is left to runs, which can ask Owlat about them.
 package handout
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"time"
@@ -23,12 +24,41 @@ type Person struct {
 	Properties map[string]json.RawMessage
 }
 
-// Of returns the person of a step of a plan, whose contacts were listed; false for somebody who is left to runs. Suppressed says that no mail may go
-// to the address.
-func Of(s *step.Step, suppressed bool) (p Person, ok bool) {
+// Known returns which of the addresses the ledger knows in any way: a sync has met them, no mail may go there, or it forgot their person. What the export
+// of the sync that began then has recorded does not count.
+func Known(ctx context.Context, l ledger.Reader, sync string, began time.Time, addresses []string) (map[string]bool, error) {
+	suppressed, err := l.Suppressions(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	known, err := l.Forgotten(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	held, err := l.Holders(ctx, addresses)
+	if err != nil {
+		return nil, err
+	}
+	if known == nil {
+		known = make(map[string]bool)
+	}
+	for address, s := range suppressed {
+		known[address] = known[address] || s.Reason != ""
+	}
+	for _, h := range held {
+		if e := h.Entry; h.Sync != sync || e.Origin != ledger.OriginExported || !e.FirstSeen.Equal(began) {
+			known[e.Email], known[e.Identity] = true, true
+		}
+	}
+	return known, nil
+}
+
+// Of returns the person of a step of a plan, whose contacts were listed; false for somebody who is left to runs. Known says that the ledger knows the
+// address in any way.
+func Of(s *step.Step, known bool) (p Person, ok bool) {
 	e := s.Entry
 	if s.Outcome != owlatsync.Created || !s.New || s.OldKey != "" || s.MayExist || s.Awaits || len(s.After) > 0 || s.Left != "" || s.Import != nil ||
-		s.Never || suppressed || s.Skipped > 0 || e.ContactID != "" || e.Origin != ledger.OriginNone || !e.Intent.Create.IsZero() {
+		s.Never || known || s.Skipped > 0 || e.ContactID != "" || e.Origin != ledger.OriginNone || !e.Intent.Create.IsZero() {
 		return p, false
 	}
 	for _, m := range e.Memberships {

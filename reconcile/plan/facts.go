@@ -112,7 +112,7 @@ func (g *gatherer) gather(ctx context.Context, batch []*step.Row) ([]known, erro
 			continue
 		}
 		g.stand(k.row, k, gone)
-		k.Forgotten, k.SetBack = forgotten[r.Email], g.SetBack
+		k.Forgotten, k.SetBack, k.Makes = forgotten[r.Email], g.SetBack, g.Makes
 		k.suppress(r, suppressed)
 		k.Fresh = g.fresh(k)
 		k.sibling(g.Policies.Sync, held.byContact)

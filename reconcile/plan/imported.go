@@ -29,7 +29,7 @@ func imported(p *policy.Policies, s *step.Step, k Known, now, there time.Time) *
 		s.Outcome, s.Reason = owlatsync.Failed, step.ReasonNotImported
 		return s
 	case !k.Makes:
-		s.Outcome, s.Changes = owlatsync.Adopted, []owlatsync.Change{{Kind: owlatsync.AdoptContact}}
+		s.Outcome, s.Reason, s.Changes = owlatsync.Adopted, "if Owlat has it: the row was exported for its importer", []owlatsync.Change{{Kind: owlatsync.AdoptContact}}
 		return s
 	}
 	s.Outcome = owlatsync.Created
@@ -51,7 +51,7 @@ func (p awaiting) due(ctx context.Context) (n int, err error) {
 	if p.scan.Blank == 0 {
 		return 0, nil
 	}
-	for batch, err := range p.batches() {
+	for batch, err := range p.plan.batches() {
 		if err != nil {
 			return 0, err
 		}
@@ -74,6 +74,10 @@ func (p awaiting) due(ctx context.Context) (n int, err error) {
 
 // missing ends a row whose contact the importer has not made, or that was deleted since. Its failure is yet to be recorded.
 func (p awaiting) missing(s *step.Step) error {
+	if s.Import == nil { // it waits for its next try
+		p.endAs(s.Decision(), s.Entry.Failure.Category)
+		return nil
+	}
 	f := (&remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryNotImported, Reason: s.Reason}).
 		Again(s.Entry.Failure, remote.Attempt{Fingerprint: s.Row.Fingerprint}, p.now)
 	Failing(s.Entry, f)

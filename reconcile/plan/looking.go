@@ -26,7 +26,7 @@ func (p looking) look(ctx context.Context) (*ask.Seen, error) {
 	}
 	contacts := make(map[string]struct{})
 	of := lookup{Needs: p.Needs, scan: p.scan}
-	for batch, err := range p.batches() {
+	for batch, err := range p.plan.batches() {
 		if err != nil {
 			return nil, fmt.Errorf("read the rows to plan: %w", err)
 		}

@@ -231,6 +231,29 @@ func (p *Plan) Rest() iter.Seq2[*step.Row, error] {
 	}
 }
 
+// batches returns the waiting rows in their order. A batch is valid until the next one.
+func (p *Plan) batches() func(yield func([]*step.Row, error) bool) {
+	return func(yield func([]*step.Row, error) bool) {
+		batch := make([]*step.Row, 0, batchSize)
+		for r, err := range p.waiting.All() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if batch = append(batch, r); len(batch) < batchSize {
+				continue
+			}
+			if !yield(batch, nil) {
+				return
+			}
+			batch = batch[:0]
+		}
+		if len(batch) > 0 {
+			yield(batch, nil)
+		}
+	}
+}
+
 // complete drops the waiting rows once all are planned.
 func (p *Plan) complete() error {
 	err := p.waiting.Close()

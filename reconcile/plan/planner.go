@@ -123,7 +123,7 @@ func (p *Planner) make(ctx context.Context) error {
 		}
 	}
 	g := newGatherer(p.Needs, p.scan, listed, seen, c, p.now)
-	for batch, err := range p.batches() {
+	for batch, err := range p.plan.batches() {
 		if err != nil {
 			return fmt.Errorf("read the rows to plan: %w", err)
 		}
@@ -158,29 +158,6 @@ func (p *Planner) make(ctx context.Context) error {
 
 // batchSize is how many rows are looked up in the ledger at once.
 const batchSize = 500
-
-// batches returns the waiting rows in their order. A batch is valid until the next one.
-func (p *Planner) batches() func(yield func([]*step.Row, error) bool) {
-	return func(yield func([]*step.Row, error) bool) {
-		batch := make([]*step.Row, 0, batchSize)
-		for r, err := range p.plan.waiting.All() {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if batch = append(batch, r); len(batch) < batchSize {
-				continue
-			}
-			if !yield(batch, nil) {
-				return
-			}
-			batch = batch[:0]
-		}
-		if len(batch) > 0 {
-			yield(batch, nil)
-		}
-	}
-}
 
 func (p *Planner) planBatch(ctx context.Context, g *gatherer, batch []*step.Row) error {
 	valid := make([]*step.Row, 0, len(batch))
@@ -233,7 +210,6 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 	}
 	k.There, k.FirstRun = p.there, !p.Adopted
 	k.Absent = p.plan.Summary.Adoption.Mode == owlatsync.AdoptListing && !k.doubtful
-	k.Makes = p.Makes
 	s := Row(p.Policies, r, k.Known, p.now)
 	if s.OldKey != "" {
 		p.moved.keys[ledger.MemoryHash(s.OldKey)] = struct{}{}
@@ -254,11 +230,7 @@ func (p *Planner) planRow(r *step.Row, k *known) error {
 		return nil
 	}
 	if s.Outcome == owlatsync.Failed && s.Entry.Origin == ledger.OriginExported {
-		if s.Import != nil {
-			return awaiting{p}.missing(s)
-		}
-		p.endAs(s.Decision(), s.Entry.Failure.Category) // it waits
-		return nil
+		return awaiting{p}.missing(s)
 	}
 	s.Awaits, s.After = k.awaits, k.left
 	s.MayExist = s.Outcome == owlatsync.Created && s.Entry.ContactID == "" && (k.doubtful || p.plan.Summary.Adoption.Mode != owlatsync.AdoptListing)
