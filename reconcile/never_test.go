@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -326,10 +327,15 @@ type mortal struct {
 type death struct {
 	at    int // the write, from 1
 	after bool
-	n     int
+
+	mu sync.Mutex
+	n  int
 }
 
+// write is called by several at once when a run ends: what waits for its turn then begins.
 func (d *death) write(do func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.n++; d.n < d.at {
 		return do()
 	}
