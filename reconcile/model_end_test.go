@@ -276,10 +276,9 @@ func (m *model) checkContact(log *runLog, i int, e *ledger.Entry, repaired bool)
 		return
 	}
 	row := log.rows[i]
-	m.checkValue(i, "email", c, c.Email, normal(row.Email.Value), repaired)
-	for _, f := range owlatsync.ContactFields {
-		if want, has := wanted(log, row.Fields[f]); has && !(nameOf(c, f) != want && m.excused(mayNot, m.mayStay(log, c.ID, f, nameOf(c, f)))) {
-			m.checkValue(i, heldAs[f], c, nameOf(c, f), want, repaired)
+	for _, f := range ownedFields {
+		if want, has := said(log, row, f); has && !(fieldOf(c, f) != want && m.excused(mayNot, m.mayStay(log, c.ID, f, fieldOf(c, f)))) {
+			m.checkValue(i, heldAs[f], c, fieldOf(c, f), want, repaired)
 		}
 	}
 	for at, topic := range log.topics {

@@ -218,7 +218,7 @@ func newModel(t *testing.T, h *history, folder string) *model {
 	m.tell("%d syncs, %d topics, %d workers, limiter %v, %s", len(m.syncs), len(m.topics), h.workers, m.limiter, m.links)
 	for _, s := range m.syncs {
 		m.tell("sync %s: topics %v, missing %q, remote %q, nulls %q, overwrite %q, key is address %v, all rows every %v, guards %+v, %d events", s.Name,
-			m.topicNames(&s.Sync), s.OnMissing, s.OnRemoteDelete, s.Nulls, s.Overwrite.Fields, s.KeyIsAddress, s.FullEvery, s.Guards, len(s.Events))
+			m.topicNames(&s.Sync), s.OnMissing, s.OnRemoteDelete, s.Nulls, s.Overwrite, s.KeyIsAddress, s.FullEvery, s.Guards, len(s.Events))
 	}
 	return m
 }
