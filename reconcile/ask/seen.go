@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"owlatsync"
 	"owlatsync/owlat"
@@ -31,6 +32,9 @@ func (s *Seen) Find(id string) (c *owlat.Contact, ok bool) {
 		return nil, false
 	}
 	found := s.roll.Contact(s.at[id])
+	for _, text := range remote.Texts(&found) {
+		*text = strings.Clone(*text) // else the texts would keep the whole page in memory
+	}
 	return &found, true
 }
 
