@@ -101,6 +101,7 @@ type owners struct {
 	free map[ownedField]string   // what was there while no rule held: it may count as the sync's
 	held map[ownedField]string   // what Owlat holds, of no sync; only while a run goes on
 	lost map[ownedField]bool     // of held: a request of unknown outcome was sent since
+	ever map[ownedField]bool     // of no sync: such a request was ever sent
 }
 
 // ownedField is a field of a contact, and whose.
@@ -128,6 +129,13 @@ func (o *owners) count(s *modelSync, contact string, f string, value string) {
 func (o *owners) wasFree(s *modelSync, contact string, f string, value string) bool {
 	was, known := o.free[ownedField{s.Name, contact, f}]
 	return known && was == value
+}
+
+func (o *owners) doubt(at ownedField) {
+	if o.ever == nil {
+		o.ever = make(map[ownedField]bool)
+	}
+	o.ever[at] = true
 }
 
 // begin notes what Owlat holds before a run.
@@ -177,7 +185,9 @@ func (m *model) checkOwners(log *runLog) {
 			if !creates && !m.owners.lost[at] {
 				m.mayWrite(log, r, f, m.owners.held[at], value)
 			}
-			m.owners.held[at], m.owners.lost[at] = value, !granted
+			if m.owners.held[at], m.owners.lost[at] = value, !granted; !granted {
+				m.owners.doubt(at)
+			}
 			m.owners.wrote(log.sync, r.contact, f, value)
 		}
 	}
@@ -200,13 +210,13 @@ func (m *model) mayWrite(log *runLog, r request, f string, held, value string) {
 func (m *model) agree(log *runLog) {
 	for _, e := range m.entries(log.sync) {
 		c, ok := m.server.Contact(e.ContactID)
-		if !ok || e.Fingerprint.IsZero() {
+		if !ok {
 			continue
 		}
 		for _, i := range log.rowsFor(e.ContactID, "") {
 			for _, f := range ownedFields {
 				known := fieldOf(owlattest.ContactState{Email: e.Email, FirstName: e.Fields[owlatsync.FirstName], LastName: e.Fields[owlatsync.LastName]}, f)
-				if want, has := said(log, log.rows[i], f); has && want == known && want == fieldOf(c, f) && keyOf(&log.config, log.rows[i]) == e.Key {
+				if want, has := said(log, log.rows[i], f); has && want == known && want == fieldOf(c, f) && !e.FieldMark(f).Theirs && keyOf(&log.config, log.rows[i]) == e.Key {
 					m.owners.wrote(log.sync, c.ID, f, want)
 				}
 			}
@@ -226,7 +236,8 @@ func (m *model) mayStay(log *runLog, contact string, f string, held string) bool
 		for _, heir := range m.heirs {
 			merged = merged || heir == contact
 		}
-		return !m.ours(log.sync, contact, f, held) || len(m.foreign[contact+heldAs[f]]) > 0 || m.lost > 0 || merged
+		return !m.ours(log.sync, contact, f, held) || len(m.foreign[contact+heldAs[f]]) > 0 || m.lost > 0 || merged ||
+			m.owners.ever[ownedField{"", contact, f}]
 	}
 	return false
 }

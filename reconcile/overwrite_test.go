@@ -398,8 +398,8 @@ func TestAKilledUpdateIsOurs(t *testing.T) {
 			}
 			want, kept := "Joan", 0
 			if corrected {
-				w.corrects("a@example.com", "Augusta")
-				want, kept = "Augusta", 1
+				w.corrects("a@example.com", "Ada") // it puts back what was there
+				want, kept = "Ada", 1
 			}
 			report := w.run(user("1", "a@example.com", "Joan"))
 			if got := w.contact("a@example.com").FirstName; got != want || report.Kept != kept {

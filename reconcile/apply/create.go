@@ -194,6 +194,7 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Inten
 // adopt goes on with a contact that was there before. One that another sync created is new to those topics for which that sync has
 // not acted on a consent.
 func (r creation) adopt(ctx context.Context, c owlat.Contact) error {
+	own.Unsent(r.e) // a create in doubt did not make this one
 	e := remote.EntryOf(r.Overwrite, r.s.Row.Key, c, ledger.OriginAdopted, r.e, own.Read)
 	met := r.s.Met
 	if met == nil {

@@ -137,10 +137,18 @@ func (a doubts) settle(ctx context.Context, e *ledger.Entry) (ledger.Record, err
 	if e.Origin == ledger.OriginDeleting {
 		e.Origin = ledger.OriginCreated
 	}
-	took := own.Took(a.Overwrite, e, remote.HeldBy(c))
-	remote.Looked(a.Overwrite, e, c)
-	step.SettleAwaited(e, took)
+	step.SettleAwaited(e, own.Settle(a.Overwrite, e, remote.HeldBy(c), a.moved(e, c)))
+	remote.Witnessed(e, c)
 	return record(e, "", "")
+}
+
+// moved reports whether the contact was changed since the request in doubt was about to be sent, by that or by somebody, as far as is known.
+func (a doubts) moved(e *ledger.Entry, c *owlat.Contact) bool {
+	if !e.Witness.IsZero() {
+		return !c.UpdatedAt.Equal(e.Witness)
+	}
+	_, latest, known := remote.There(a.Client, a.Ledger, e.ChangedAt)
+	return known && c.UpdatedAt.After(latest)
 }
 
 // now returns the time on Owlat's clock, as far as that is known.

@@ -151,6 +151,7 @@ func TestSee(t *testing.T) {
 		{"merged, with another", "Known", ledger.FieldMark{}, "Other", Another, theirs},
 		{"merged, with none", "Known", theirs, "", Another, ledger.FieldMark{}},
 		{"made by a create without an answer", "", ledger.FieldMark{Sent: new("Sent")}, "Sent", Another, ledger.FieldMark{}},
+		{"made by it, and cleared since", "", ledger.FieldMark{Sent: new("Sent")}, "", Another, theirs},
 	} {
 		e := &ledger.Entry{Email: "a@example.com"}
 		e.Fields[first] = c.known
@@ -208,5 +209,32 @@ func TestMarksHoldNoAddress(t *testing.T) {
 	Send(o, e, Wanted{Email: "sent@example.com"})
 	if See(o, e, Held{Email: "sent@example.com"}, Read); e.FieldMarks != nil {
 		t.Errorf("what was sent is not the sync's own: %+v", e.FieldMarks)
+	}
+}
+
+// TestSettle tells what an update wrote whose answer was lost from what somebody made of it since, also if that is the value from before.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	o := rules(owlatsync.OverwriteIfOurs)
+	for _, c := range []struct {
+		first, last string // what Owlat holds of "Known" and "Known", for which "Sent" and "Sent" were sent
+		moved       bool
+		want        [2]bool // theirs
+		took        bool
+	}{
+		{"Known", "Known", false, [2]bool{}, false},
+		{"Sent", "Sent", true, [2]bool{}, true},
+		{"Sent", "Known", true, [2]bool{false, true}, true},
+		{"Other", "Sent", true, [2]bool{true, false}, true},
+		{"Known", "Known", true, [2]bool{true, true}, false}, // undone, or never done and changed otherwise: nobody can tell
+		{"Other", "Known", true, [2]bool{true, true}, false},
+	} {
+		e := &ledger.Entry{Email: "a@example.com", Fields: owlatsync.Texts{"Known", "Known"}}
+		Send(o, e, Wanted{Fields: [owlatsync.NumContactFields]*string{new("Sent"), new("Sent")}})
+		took := Settle(o, e, Held{Email: "a@example.com", Fields: owlatsync.Texts{c.first, c.last}}, c.moved)
+		got := [2]bool{e.FieldMark("firstName").Theirs, e.FieldMark("lastName").Theirs}
+		if got != c.want || took != c.took || e.FieldMark("firstName").Sent != nil || e.Fields != (owlatsync.Texts{c.first, c.last}) {
+			t.Errorf("%+v: theirs %v, took %v, %+v", c, got, took, e)
+		}
 	}
 }

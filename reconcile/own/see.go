@@ -37,12 +37,36 @@ func see(rule owlatsync.Overwrite, e *ledger.Entry, name, known, held string, ho
 	switch {
 	case rule.Always(), sent != nil && (how == Answered || memo(name, held) == *sent):
 		m = ledger.FieldMark{Field: name}
-	case how == Another && held == "":
+	case how == Another && held == "" && (sent == nil || known != ""):
 		m = ledger.FieldMark{Field: name} // nobody has written there
-	case held != known:
+	case held != known, how == Another && sent != nil: // a create that is found has worked
 		m = ledger.FieldMark{Field: name, Theirs: true}
 	}
 	e.MarkField(m)
+}
+
+// Settle takes in what the contact of an entry holds after an update of unknown outcome: See alone does not tell who has put back the value from before.
+// An update works as a whole. Moved says that the contact was changed since it was about to be sent: if nothing shows that the update did that, somebody
+// else may have undone it. It reports whether the update took effect, as far as can be told.
+func Settle(o owlatsync.Overwrites, e *ledger.Entry, h Held, moved bool) (took bool) {
+	took = Took(o, e, h)
+	for _, m := range e.FieldMarks {
+		if m.Sent != nil && *m.Sent != memo(m.Field, h.of(m.Field)) && (took || moved) {
+			e.MarkField(ledger.FieldMark{Field: m.Field, Theirs: true})
+		}
+	}
+	See(o, e, h, Read)
+	return took
+}
+
+// of returns the value of a field.
+func (h Held) of(field string) string {
+	for _, f := range owlatsync.ContactFields {
+		if f.Name() == field {
+			return h.Fields[f]
+		}
+	}
+	return h.Email
 }
 
 // Took reports whether a request of unknown outcome has changed a field, as far as what Owlat holds tells.
