@@ -115,12 +115,13 @@ func (m *model) createdAt(s *modelSync, address string) (n int) {
 	return n
 }
 
-// appearances counts the rows that ever had the address, and again after each loss of the ledger.
+// appearances counts the rows that ever had the address, or whose contact had it and may keep it, and again after each loss of the ledger.
 func (m *model) appearances(s *modelSync, address string) int {
 	appeared := make(map[string]bool)
 	for _, log := range m.runs {
 		for i, row := range log.rows {
-			if log.sync == s && normal(row.Email.Value) == address {
+			keeps := !log.config.Overwrite.Email.Always() && m.addressesOf(log.after[keyOf(&log.config, row)])[address]
+			if log.sync == s && (keeps || normal(row.Email.Value) == address) {
 				appeared[fmt.Sprint(log.anew, log.people[i], keyOf(&log.config, row))] = true
 			}
 		}
