@@ -41,7 +41,7 @@ func TestFacts(t *testing.T) {
 	old := order("1", "a", "2026-11-01", 10)
 	before := w.requests()
 	expect(t, w.run(old), "unchanged 1")
-	expect(t, w.run(old, order("2", "a", fmt.Sprintf(day, 2), 20), order("3", "a", "2026-11-03 08:00:00", 30), order("4", "nobody", int64(1793620800), 40)), "updated 2, unchanged 1, skipped 1")
+	expect(t, w.run(old, order("2", "a", fmt.Sprintf(day, 2), 20), order("3", "a", "2026-11-03 08:00:00", 30), order("4", "nobody", int64(1793620800000), 40)), "updated 2, unchanged 1, skipped 1")
 	same(t, "new facts", heard(), `a order_placed {"total":20}`, `a order_placed {"total":30}`)
 	w.sent(before, "POST /events 3")
 	before = w.requests()

@@ -153,6 +153,9 @@ func (r *reading) named() []string {
 // settings hashes everything that makes an unchanged row ask for something else, or that selects other rows.
 func (s *Sync) settings(source Incremental) string {
 	text := fmt.Sprintf("%d %s %+v %q %q %q %+v", scan.FingerprintVersion, source.Settings(), s.Topics, s.Nulls, s.OnMissing, s.OnRemoteDelete, s.Events)
+	if s.Match {
+		text += fmt.Sprintf(" events alone, facts since %s", s.Since)
+	}
 	if s.Duplicates == ConsentAny {
 		text += " a yes of any duplicate"
 	}

@@ -14,7 +14,7 @@ type EventRule struct {
 	Name string
 	On   ledger.EventOn
 	// Column is the property of the row on which OnWhen and OnChanges depend. A row that the sync meets after its first run has said no before.
-	// Of OnFact it is when the fact happened: an RFC 3339 time, a date, or the seconds since 1970.
+	// Of OnFact it is when the fact happened: an RFC 3339 time, a date, or the seconds or milliseconds since 1970.
 	Column string
 	// From and To are texts of values between which OnChanges must find a change; empty: any.
 	From, To []string

@@ -60,7 +60,7 @@ func (w *watched) says(row *owlatsync.Row, properties map[string]json.RawMessage
 		case ledger.OnFact:
 			happened, known := timeOf(value)
 			if !known {
-				return nil, false, fmt.Errorf("the property %s is no time: it is to say when the fact happened, as 2026-01-31T12:00:00Z, 2026-01-31, or the seconds since 1970", c.name)
+				return nil, false, fmt.Errorf("the property %s is no time: it is to say when the fact happened, as 2026-01-31T12:00:00Z, 2026-01-31, or the seconds or milliseconds since 1970", c.name)
 			}
 			old = old || happened.Before(w.since)
 		}
@@ -71,15 +71,21 @@ func (w *watched) says(row *owlatsync.Row, properties map[string]json.RawMessage
 	return out, old, nil
 }
 
+// millis is above every number of seconds since 1970 that a fact may have: a larger one counts milliseconds.
+const millis = 100_000_000_000
+
 // timeOf reads when a fact happened.
 func timeOf(value any) (at time.Time, known bool) {
 	switch v := value.(type) {
 	case int64:
+		if v > millis {
+			return time.UnixMilli(v), true
+		}
 		return time.Unix(v, 0), true
 	case float64:
 		return time.UnixMilli(int64(v * 1000)), true
 	case string:
-		for _, form := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		for _, form := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, "2006-01-02 15:04", time.DateOnly} {
 			if at, err := time.Parse(form, v); err == nil {
 				return at, true
 			}

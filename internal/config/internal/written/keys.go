@@ -148,7 +148,7 @@ type Duplicates struct {
 
 // Facts is the section facts of a sync.
 type Facts struct {
-	At    string `json:"at" jsonschema_description:"Column that says when it happened: a time, a date, or the seconds since 1970."`
+	At    string `json:"at" jsonschema_description:"Column that says when it happened: a time, a date, or the seconds or milliseconds since 1970."`
 	Since string `json:"since,omitempty" jsonschema_description:"From when on facts count, also in the first run, such as 2026-11-01 or 2026-11-01T08:00:00Z. Without it those count that come after the first run."`
 }
 
