@@ -41,6 +41,7 @@ type Report struct {
 	Outcomes    map[Outcome]int  `json:"outcomes"`
 	Kept        int              `json:"kept,omitempty"` // values that stay as Owlat has them although rows say something else; each is told in one run
 	Memberships MembershipCounts `json:"memberships"`
+	Events      EventCounts      `json:"events,omitzero"`
 	Requests    RequestCounts    `json:"requests"`
 	Seconds     float64          `json:"seconds"`
 	Reading     *Reading         `json:"reading,omitempty"` // nil if the source does not know when its rows changed
@@ -90,6 +91,14 @@ type MembershipCounts struct {
 	OptedOut int `json:"opted_out,omitempty"`
 	// Unclear counts consents that are neither yes nor no: nobody was added or removed because of them.
 	Unclear int `json:"unclear,omitempty"`
+}
+
+// EventCounts counts the events that a run sent, those of which nobody knows whether they arrived, and those that it left out because nobody
+// was to get them.
+type EventCounts struct {
+	Sent    int `json:"sent"`
+	Unknown int `json:"unknown,omitempty"`
+	LeftOut int `json:"left_out,omitempty"`
 }
 
 // RequestCounts counts the requests that a run sent, including retries. Writes are all but GETs.

@@ -28,7 +28,11 @@ func TestASyncThatOnlySendsEvents(t *testing.T) {
 	w.sent(before)
 
 	second.Properties[0].Value = "team"
-	expect(t, w.run(subscriber("1", "pro", false), second, subscriber("2", "pro", true)), "updated 2, skipped 1")
+	report := w.run(subscriber("1", "pro", false), second, subscriber("2", "pro", true))
+	expect(t, report, "updated 2, skipped 1")
+	if want := (owlatsync.EventCounts{Sent: 2, LeftOut: 2}); report.Events != want {
+		t.Errorf("the report counts %+v, want %+v", report.Events, want)
+	}
 	same(t, "changes", heard(), `1 plan_changed {"new":"pro","old":"free"}`, `1 plan_changed {"new":"team","old":"free"}`)
 	w.sent(before, "POST /events 4")
 	if d := w.done("2"); d.Category != ledger.CategoryUnmatched {

@@ -116,8 +116,11 @@ func (c *checker) judged(s config.Sync, t *tally) {
 	c.found(f)
 }
 
+// values checks what columns say yes and no in.
+type values struct{ *checker }
+
 // clear tells of values of consent columns that mean neither yes nor no.
-func (c *checker) clear(s config.Sync, t *tally) {
+func (c values) clear(s config.Sync, t *tally) {
 	first := ""
 	if t.more {
 		first = "the first "
@@ -139,7 +142,7 @@ func (c *checker) clear(s config.Sync, t *tally) {
 }
 
 // neither tells of values of the columns of events that mean neither yes nor no.
-func (c *checker) neither(s config.Sync, t *tally) {
+func (c values) neither(s config.Sync, t *tally) {
 	for _, ev := range s.Events {
 		if n := t.neither[ev.Name]; n > 0 && ev.On == ledger.OnWhen {
 			c.found(Finding{

@@ -115,8 +115,8 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	duplicates := repeated{c}.find(ctx, s, t, sample.Rows)
 	c.judged(s, t)
 	repeated{c}.tell(s, t, duplicates)
-	c.clear(s, t)
-	c.neither(s, t)
+	values{c}.clear(s, t)
+	values{c}.neither(s, t)
 	c.lettered(s, t)
 	if len(sample.Rows) > 0 {
 		c.Listener.Rows(s, sample.Rows)

@@ -62,10 +62,12 @@ func (r notice) notify(ctx context.Context) error {
 		switch {
 		case errors.Is(err, errBarred):
 			r.event("event left out", m.Name)
+			r.Tell.Events(owlatsync.EventCounts{LeftOut: 1})
 			step.See(r.e.Events, *m)
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case err == nil:
 			r.event("event sent", m.Name)
+			r.Tell.Events(owlatsync.EventCounts{Sent: 1})
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case owlat.OutcomeUnknown(err):
 			lost = r.lose(m, lost)
@@ -73,6 +75,7 @@ func (r notice) notify(ctx context.Context) error {
 			i++
 		case remote.IsGone(err) && r.s.Matches:
 			r.event("event left out", m.Name)
+			r.Tell.Events(owlatsync.EventCounts{LeftOut: 1})
 			r.unmatched = true
 			r.e.Events = slices.Delete(r.e.Events, i, i+1)
 		case remote.IsGone(err):
@@ -94,6 +97,7 @@ func (r notice) notify(ctx context.Context) error {
 func (r notice) lose(m *ledger.EventMark, first string) string {
 	m.State = ledger.EventUnknown
 	r.event("event unknown", m.Name)
+	r.Tell.Events(owlatsync.EventCounts{Unknown: 1})
 	if first == "" {
 		return m.Name
 	}

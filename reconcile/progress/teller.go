@@ -180,6 +180,14 @@ func (t *Teller) Kept(values int) {
 	t.mu.Unlock()
 }
 
+// Events adds to the counts of events.
+func (t *Teller) Events(n owlatsync.EventCounts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := &t.report.Events
+	e.Sent, e.Unknown, e.LeftOut = e.Sent+n.Sent, e.Unknown+n.Unknown, e.LeftOut+n.LeftOut
+}
+
 // Unclear notes how many consents of the rows read are neither yes nor no.
 func (t *Teller) Unclear(consents int) {
 	t.mu.Lock()

@@ -81,6 +81,15 @@ func Facts(r *ledger.Run) (all []Fact) {
 	if m.Unclear > 0 {
 		add("Consents that say neither yes nor no", Number(m.Unclear))
 	}
+	if e := r.Report.Events; e != (owlatsync.EventCounts{}) {
+		add("Events sent", Number(e.Sent))
+		if e.Unknown > 0 {
+			add("Events that perhaps arrived", Number(e.Unknown))
+		}
+		if e.LeftOut > 0 {
+			add("Events left out, because nobody was to get them", Number(e.LeftOut))
+		}
+	}
 	return all
 }
 
