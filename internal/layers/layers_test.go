@@ -224,6 +224,9 @@ var table = map[string][]string{
 	"/internal/sandbox":            {"/owlat/owlattest", "/internal/problem", "github.com/gofrs/flock"},
 	"/internal/demo":               {"/", "/ledger", "/owlat/owlattest", "/source", "/internal/config", "/internal/initialise", "/internal/propose", "/internal/setup", "/internal/sourcedsn"},
 
+	// The configuration: what its file says, and where.
+	"/internal/config/internal/yamltree": {"/internal/config/internal/mistake", "go.yaml.in/yaml/v4"},
+
 	// The page: what is plotted, and how that is drawn.
 	"/internal/page/chart": {"github.com/dustin/go-humanize"},
 	"/internal/page/fed":   {"/", "/internal/config"},
