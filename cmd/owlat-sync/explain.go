@@ -12,7 +12,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
 	"owlatsync/internal/problem"
-	"owlatsync/internal/render"
+	"owlatsync/internal/render/tale"
 	"owlatsync/internal/setup"
 	"owlatsync/reconcile/progress"
 )
@@ -71,7 +71,7 @@ func explainRow(ctx context.Context, a *program.App, word string, offline bool) 
 				if told++; told > 1 {
 					a.Tell("\n")
 				}
-				err = errors.Join(err, render.Tale(a.To(), t))
+				err = errors.Join(err, tale.Show(a.To(), t))
 			}
 			return err
 		})

@@ -6,6 +6,7 @@ import (
 
 	"owlatsync/internal/account"
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 )
 
 // Account lets a person sign in to the page.
@@ -26,7 +27,7 @@ func (d accountDecoder) accounts(s section) (all []Account) {
 	return all
 }
 
-func (d accountDecoder) account(n *node, path string, others []Account) Account {
+func (d accountDecoder) account(n *yamltree.Node, path string, others []Account) Account {
 	s := sectionOf[written.Account](d.decoder, n, path)
 	name, role, hash := s.text("name"), s.text("role"), s.text("hash")
 	one, err := Account{}, error(nil)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"owlatsync/internal/config/internal/expand"
+	"owlatsync/internal/config/internal/yamltree"
 )
 
 // collection reads which documents a source of MongoDB has. Other sources have a query instead, or none.
@@ -15,7 +16,7 @@ func (d syncDecoder) collection(keys section, sync *Sync, query value, isMongo b
 			collection.refuse(d.decoder, "means nothing but with a mongodb:// source; remove it")
 		}
 		if filter != nil {
-			d.add(filter.line, setting(keys.path, "filter"), "means nothing but with a mongodb:// source; remove it")
+			d.add(filter.Line, setting(keys.path, "filter"), "means nothing but with a mongodb:// source; remove it")
 		}
 		return
 	}
@@ -31,45 +32,45 @@ func (d syncDecoder) collection(keys section, sync *Sync, query value, isMongo b
 }
 
 // filter returns a filter as JSON: a text that holds it, or a section whose keys and values are those of the JSON.
-func (d syncDecoder) filter(n *node, path string) string {
-	if n.kind == kindText {
-		v := d.scalar(n, path, n.line)
+func (d syncDecoder) filter(n *yamltree.Node, path string) string {
+	if n.Kind == yamltree.Text {
+		v := d.scalar(n, path, n.Line)
 		if v.given && !strings.HasPrefix(strings.TrimSpace(v.text), "{") {
 			v.refuse(d.decoder, "must be a section of keys such as {active: true}, or a text that holds such JSON")
 		}
 		return strings.TrimSpace(v.text)
 	}
-	if n.kind != kindMapping {
-		d.add(n.line, path, "must be a section of keys such as {active: true}, or a text that holds such JSON, not %s", n.kind)
+	if n.Kind != yamltree.Mapping {
+		d.add(n.Line, path, "must be a section of keys such as {active: true}, or a text that holds such JSON, not %s", n.Kind)
 		return ""
 	}
 	return d.json(n, path)
 }
 
 // json writes a value of the file as JSON. Its texts may hold variables.
-func (d syncDecoder) json(n *node, path string) string {
-	switch n.kind {
-	case kindMapping:
-		parts := make([]string, 0, len(n.pairs))
-		for _, p := range n.pairs {
-			parts = append(parts, quoted(p.key)+": "+d.json(p.value, setting(path, p.key)))
+func (d syncDecoder) json(n *yamltree.Node, path string) string {
+	switch n.Kind {
+	case yamltree.Mapping:
+		parts := make([]string, 0, len(n.Pairs))
+		for _, p := range n.Pairs {
+			parts = append(parts, quoted(p.Key)+": "+d.json(p.Value, setting(path, p.Key)))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
-	case kindList:
-		parts := make([]string, 0, len(n.items))
-		for _, item := range n.items {
+	case yamltree.List:
+		parts := make([]string, 0, len(n.Items))
+		for _, item := range n.Items {
 			parts = append(parts, d.json(item, path))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
-	case kindNumber, kindBool:
-		if json.Valid([]byte(n.text)) {
-			return n.text
+	case yamltree.Number, yamltree.Bool:
+		if json.Valid([]byte(n.Text)) {
+			return n.Text
 		}
-		d.add(n.line, path, "%q is no value of JSON; put it in quotes, or write it otherwise", n.text)
-	case kindText:
-		text, _, err := expand.Variables(n.text, d.lookup)
+		d.add(n.Line, path, "%q is no value of JSON; put it in quotes, or write it otherwise", n.Text)
+	case yamltree.Text:
+		text, _, err := expand.Variables(n.Text, d.lookup)
 		if err != nil {
-			d.add(n.line, path, "%s", err)
+			d.add(n.Line, path, "%s", err)
 		}
 		return quoted(text)
 	}

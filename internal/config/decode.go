@@ -8,6 +8,7 @@ import (
 	"owlatsync/internal/config/internal/expand"
 	"owlatsync/internal/config/internal/near"
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 )
 
 // decoder reads sections of the file and collects their problems.
@@ -24,7 +25,7 @@ type decoder struct {
 // section is a mapping whose keys were checked.
 type section struct {
 	d    *decoder
-	node *node
+	node *yamltree.Node
 	path string // such as "syncs.users.source"; empty for the file itself
 	odd  bool   // the value is not a section; that was reported
 	at   int    // the line of the key that a deployment stands under; 0: the section is a file
@@ -48,63 +49,63 @@ func setting(path, key string) string {
 }
 
 // sectionOf reads n, the value at the path, as a section with the keys of T. An absent or empty section has no keys.
-func sectionOf[T any](d *decoder, n *node, path string) section {
+func sectionOf[T any](d *decoder, n *yamltree.Node, path string) section {
 	s := section{d: d, path: path, node: n}
-	if n == nil || n.kind != kindMapping {
-		if n != nil && n.kind != kindNull {
-			d.add(n.line, path, "must be %s, such as \"%s: …\", not %s", kindMapping, written.KeysOf[T]()[0], n.kind)
+	if n == nil || n.Kind != yamltree.Mapping {
+		if n != nil && n.Kind != yamltree.Null {
+			d.add(n.Line, path, "must be %s, such as \"%s: …\", not %s", yamltree.Mapping, written.KeysOf[T]()[0], n.Kind)
 			s.odd = true
 		}
-		s.node = &node{}
+		s.node = &yamltree.Node{}
 		if n != nil {
-			s.node.line = n.line
+			s.node.Line = n.Line
 		}
 		return s
 	}
 	known := written.KeysOf[T]()
-	for _, p := range n.pairs {
-		if slices.Contains(known, p.key) {
+	for _, p := range n.Pairs {
+		if slices.Contains(known, p.Key) {
 			continue
 		}
-		if like, ok := near.Word(p.key, known); ok {
-			d.add(p.line, path, "unknown key %q; did you mean %q?", p.key, like)
-		} else if strings.Contains(p.key, " ") && p.value.kind == kindNull {
-			d.add(p.line, path, "unknown key %q; within { } a text that holds a comma must stand in quotes", p.key)
+		if like, ok := near.Word(p.Key, known); ok {
+			d.add(p.Line, path, "unknown key %q; did you mean %q?", p.Key, like)
+		} else if strings.Contains(p.Key, " ") && p.Value.Kind == yamltree.Null {
+			d.add(p.Line, path, "unknown key %q; within { } a text that holds a comma must stand in quotes", p.Key)
 		} else {
-			d.add(p.line, path, "unknown key %q; known here: %s", p.key, strings.Join(known, ", "))
+			d.add(p.Line, path, "unknown key %q; known here: %s", p.Key, strings.Join(known, ", "))
 		}
 	}
 	return s
 }
 
 // child returns the node of a key, nil if the key is absent.
-func (s section) child(key string) *node {
-	n, _ := s.node.get(key)
+func (s section) child(key string) *yamltree.Node {
+	n, _ := s.node.Get(key)
 	return n
 }
 
 // text returns a scalar value. If the key is absent or its value is wrong, it returns the zero value with its setting.
 func (s section) text(key string) value {
-	v := s.d.scalar(s.child(key), setting(s.path, key), s.node.line)
+	v := s.d.scalar(s.child(key), setting(s.path, key), s.node.Line)
 	v.wrong = v.wrong || s.odd
 	return v
 }
 
 // scalar reads n as a text or number. An absent value gets the line of its section.
-func (d *decoder) scalar(n *node, path string, around int) value {
+func (d *decoder) scalar(n *yamltree.Node, path string, around int) value {
 	v := value{line: around, setting: path}
 	if n == nil {
 		return v
 	}
-	v.line = n.line
-	switch n.kind {
-	case kindText, kindNumber:
-	case kindNull:
+	v.line = n.Line
+	switch n.Kind {
+	case yamltree.Text, yamltree.Number:
+	case yamltree.Null:
 		return v.refuse(d, "has no value; give it one or remove the line")
 	default:
-		return v.refuse(d, "must be a text, not %s", n.kind)
+		return v.refuse(d, "must be a text, not %s", n.Kind)
 	}
-	text, vars, err := expand.Variables(n.text, d.lookup)
+	text, vars, err := expand.Variables(n.Text, d.lookup)
 	switch {
 	case err != nil:
 		return v.refuse(d, "%s", err)
@@ -155,37 +156,37 @@ func (d *decoder) oneOf(v value, words ...string) string {
 }
 
 // list returns the items of a list key; an absent or empty key is an empty list.
-func (s section) list(key string) []*node {
+func (s section) list(key string) []*yamltree.Node {
 	n := s.child(key)
 	switch {
-	case n == nil || n.kind == kindNull:
+	case n == nil || n.Kind == yamltree.Null:
 		return nil
-	case n.kind != kindList:
-		s.d.add(n.line, setting(s.path, key), "must be a list, each item on a line that begins with \"- \", not %s", n.kind)
+	case n.Kind != yamltree.List:
+		s.d.add(n.Line, setting(s.path, key), "must be a list, each item on a line that begins with \"- \", not %s", n.Kind)
 		return nil
 	}
-	return n.items
+	return n.Items
 }
 
 // textOrList returns the texts of a key that holds one text or a list of texts. Scalars of the other kinds count as texts too.
-func (s section) textOrList(key string, others ...kind) []value {
+func (s section) textOrList(key string, others ...yamltree.Kind) []value {
 	n := s.child(key)
-	asText := func(n *node) *node {
-		if n != nil && slices.Contains(others, n.kind) {
-			return &node{kind: kindText, line: n.line, text: n.text}
+	asText := func(n *yamltree.Node) *yamltree.Node {
+		if n != nil && slices.Contains(others, n.Kind) {
+			return &yamltree.Node{Kind: yamltree.Text, Line: n.Line, Text: n.Text}
 		}
 		return n
 	}
-	if n == nil || n.kind != kindList {
-		if v := s.d.scalar(asText(n), setting(s.path, key), s.node.line); v.given {
+	if n == nil || n.Kind != yamltree.List {
+		if v := s.d.scalar(asText(n), setting(s.path, key), s.node.Line); v.given {
 			return []value{v}
 		}
 		return nil
 	}
 	var values []value
-	for i, item := range n.items {
+	for i, item := range n.Items {
 		item = asText(item)
-		if v := s.d.scalar(item, fmt.Sprintf("%s[%d]", setting(s.path, key), i), n.line); v.given {
+		if v := s.d.scalar(item, fmt.Sprintf("%s[%d]", setting(s.path, key), i), n.Line); v.given {
 			values = append(values, v)
 		}
 	}

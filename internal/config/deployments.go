@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 )
 
 var deploymentName = regexp.MustCompile(written.DeploymentName)
@@ -29,21 +30,21 @@ func (r *several) read(file section) {
 			continue // no keys of a file
 		}
 		if n := file.child(key); n != nil {
-			r.add(n.line, key, "cannot stand beside %q: put it under the deployment it belongs to", "deployments")
+			r.add(n.Line, key, "cannot stand beside %q: put it under the deployment it belongs to", "deployments")
 		}
 	}
 	n := file.child("deployments")
 	switch {
-	case n.kind == kindMapping:
-		for _, p := range n.pairs {
-			r.named(p.key, func() (*Config, error) { return r.inline(p) })
+	case n.Kind == yamltree.Mapping:
+		for _, p := range n.Pairs {
+			r.named(p.Key, func() (*Config, error) { return r.inline(p) })
 		}
-	case n.kind == kindText:
+	case n.Kind == yamltree.Text:
 		if v := file.text("deployments"); v.given {
 			r.folder(v)
 		}
 	default:
-		r.add(n.line, "deployments", "must be a section with a key for each deployment, its name, or the folder that has a file for each, not %s", n.kind)
+		r.add(n.Line, "deployments", "must be a section with a key for each deployment, its name, or the folder that has a file for each, not %s", n.Kind)
 	}
 	r.sameKeys()
 }
@@ -81,12 +82,12 @@ func (s *Set) tells(broken *Config) {
 }
 
 // inline reads a deployment that stands in the file itself.
-func (r *several) inline(p pair) (*Config, error) {
+func (r *several) inline(p yamltree.Pair) (*Config, error) {
 	d := &decoder{problems: problems{file: r.file}, dir: r.dir, lookup: r.lookup, use: r.use, several: true}
-	path := setting("deployments", p.key)
-	s := sectionOf[written.Deployment](d, p.value, path)
-	s.at, s.node.line = p.line, cmp.Or(s.node.line, p.line)
-	return r.deployment(d, p.key, p.line, s, &Config{File: r.set.File})
+	path := setting("deployments", p.Key)
+	s := sectionOf[written.Deployment](d, p.Value, path)
+	s.at, s.node.Line = p.Line, cmp.Or(s.node.Line, p.Line)
+	return r.deployment(d, p.Key, p.Line, s, &Config{File: r.set.File})
 }
 
 // deployment reads a deployment from its section.

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/reconcile"
 )
@@ -118,7 +119,7 @@ func parse(path string, data []byte, use Use, only string, lookup func(name stri
 	set.NoService = d.unlessUnused(UseService, func() {
 		set.Service = serviceDecoder{d}.serve(sectionOf[written.Serve](d, file.child("serve"), "serve"))
 	})
-	if _, set.Several = root.get("deployments"); set.Several {
+	if _, set.Several = root.Get("deployments"); set.Several {
 		(&several{decoder: d, set: set, only: only}).read(file)
 	} else {
 		cfg := &Config{File: abs, Ledger: set.Ledger, Service: set.Service, NoService: set.NoService}
@@ -144,7 +145,7 @@ func (d *decoder) deployment(s section, cfg *Config) {
 // FromEnvironment returns a configuration without syncs and ledger, from OWLAT_URL and OWLAT_API_KEY alone.
 func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
 	d := &decoder{problems: problems{file: "environment"}, lookup: lookup, use: UseAll}
-	cfg := &Config{Owlat: owlatDecoder{d}.owlat(section{d: d, node: &node{}, path: "owlat"})}
+	cfg := &Config{Owlat: owlatDecoder{d}.owlat(section{d: d, node: &yamltree.Node{}, path: "owlat"})}
 	if err := d.err(); err != nil {
 		return nil, err
 	}
@@ -152,7 +153,7 @@ func FromEnvironment(lookup func(name string) (string, bool)) (*Config, error) {
 }
 
 // read reads the YAML; ok is false if it cannot be read at all.
-func (d *decoder) read(data []byte) (root *node, ok bool) {
+func (d *decoder) read(data []byte) (root *yamltree.Node, ok bool) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	switch {
 	case len(data) > maxFile:
@@ -165,12 +166,12 @@ func (d *decoder) read(data []byte) (root *node, ok bool) {
 		d.add(lineOfInvalid(data), "", "holds bytes that are not UTF-8 text; save the file as UTF-8")
 		return nil, false
 	}
-	root, err := parseYAML(data)
-	if e, bad := errors.AsType[*syntaxError](err); bad {
-		d.add(e.line, "", "%s", e.message)
+	root, err := yamltree.Parse(data)
+	if e, bad := errors.AsType[*yamltree.SyntaxError](err); bad {
+		d.add(e.Line, "", "%s", e.Message)
 		return nil, false
 	}
-	if root == nil || root.kind == kindNull {
+	if root == nil || root.Kind == yamltree.Null {
 		d.add(0, "", "is empty; \"owlat-sync init DSN\" writes a configuration file")
 		return nil, false
 	}
@@ -208,28 +209,28 @@ func (d syncDecoder) syncs(file section) []Sync {
 		d.add(max(file.at, 1), file.path, "%q is missing; it must name at least one source (\"owlat-sync init DSN\" writes an example)", "syncs")
 		return nil
 	}
-	if n.kind == kindMapping && len(n.pairs) > 0 {
-		syncs := make([]Sync, 0, len(n.pairs))
-		for _, p := range n.pairs {
+	if n.Kind == yamltree.Mapping && len(n.Pairs) > 0 {
+		syncs := make([]Sync, 0, len(n.Pairs))
+		for _, p := range n.Pairs {
 			syncs = append(syncs, d.sync(p, path))
 		}
 		return syncs
 	}
-	what := n.kind.String()
-	if n.kind == kindMapping {
+	what := n.Kind.String()
+	if n.Kind == yamltree.Mapping {
 		what = "nothing"
 	}
-	d.add(n.line, path, "must be a section with a key for each sync, its name, such as \"users:\", not %s", what)
+	d.add(n.Line, path, "must be a section with a key for each sync, its name, such as \"users:\", not %s", what)
 	return nil
 }
 
-func (d syncDecoder) sync(p pair, within string) Sync {
-	path := setting(within, p.key)
-	s := sectionOf[written.Sync](d.decoder, p.value, path)
-	s.node.line = p.line
-	sync := Sync{Name: p.key, Line: p.line}
-	if len(p.key) > maxSyncName || !syncName.MatchString(p.key) {
-		d.add(p.line, within, "%q cannot be the name of a sync: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", p.key)
+func (d syncDecoder) sync(p yamltree.Pair, within string) Sync {
+	path := setting(within, p.Key)
+	s := sectionOf[written.Sync](d.decoder, p.Value, path)
+	s.node.Line = p.Line
+	sync := Sync{Name: p.Key, Line: p.Line}
+	if len(p.Key) > maxSyncName || !syncName.MatchString(p.Key) {
+		d.add(p.Line, within, "%q cannot be the name of a sync: use letters, digits, \".\", \"_\" and \"-\", at most 64, and begin with a letter or digit", p.Key)
 	}
 	for _, v := range s.textOrList("key") {
 		if slices.Contains(sync.Key, v.text) {
@@ -296,10 +297,10 @@ func (d syncDecoder) source(s section, sync *Sync) {
 }
 
 // child returns the section of a key that is required.
-func (d *decoder) child(s section, key, advice string) *node {
+func (d *decoder) child(s section, key, advice string) *yamltree.Node {
 	n := s.child(key)
 	if n == nil && !s.odd {
-		d.add(s.node.line, s.path, "%q is missing; %s", key, advice)
+		d.add(s.node.Line, s.path, "%q is missing; %s", key, advice)
 	}
 	return n
 }

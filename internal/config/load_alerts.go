@@ -7,14 +7,15 @@ import (
 	"owlatsync"
 
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 )
 
 // alertDecoder reads who is told what is wrong.
 type alertDecoder struct{ *decoder }
 
-func (d alertDecoder) alert(n *node, at string, cfg *Config) Alert {
+func (d alertDecoder) alert(n *yamltree.Node, at string, cfg *Config) Alert {
 	s := sectionOf[written.Alert](d.decoder, n, at)
-	out := Alert{Line: s.node.line, On: serviceDecoder(d).words(s, "on", AlertKinds, AlertKinds)}
+	out := Alert{Line: s.node.Line, On: serviceDecoder(d).words(s, "on", AlertKinds, AlertKinds)}
 	kind := serviceDecoder(d).one(s, "slack", "discord", "ntfy", "webhook", "email", "owlat")
 	path := setting(s.path, kind)
 	switch kind {
@@ -40,7 +41,7 @@ func (d alertDecoder) alert(n *node, at string, cfg *Config) Alert {
 		out.Name = kind
 	}
 	if slices.ContainsFunc(cfg.Alerts, func(a Alert) bool { return a.Name == out.Name }) {
-		d.add(s.node.line, s.path, "has the name %q, as one above; give it a name of its own", out.Name)
+		d.add(s.node.Line, s.path, "has the name %q, as one above; give it a name of its own", out.Name)
 	}
 	return out
 }
@@ -56,7 +57,7 @@ func (d alertDecoder) mail(s section) *Mail {
 		From: from.text, To: d.recipients(s),
 	}
 	if user.given != password.given && !user.wrong && !password.wrong {
-		d.add(s.node.line, s.path, "needs both user and password, or neither")
+		d.add(s.node.Line, s.path, "needs both user and password, or neither")
 	}
 	if v := s.text("port"); v.given {
 		port, err := strconv.ParseUint(v.text, 10, 16)
@@ -75,7 +76,7 @@ func (d alertDecoder) recipients(s section) (to []string) {
 		to = append(to, v.text)
 	}
 	if s.child("to") == nil && !s.odd {
-		d.add(s.node.line, s.path, "%q is missing; say who is told", "to")
+		d.add(s.node.Line, s.path, "%q is missing; say who is told", "to")
 	}
 	return to
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
@@ -42,7 +43,7 @@ type Property struct {
 // propertyName is ASCII that begins with neither "$" nor "_".
 var propertyName = regexp.MustCompile(`^[ -#%-^` + "`" + `-~][ -~]*$`)
 
-func (d policyDecoder) event(n *node, path string, sync *Sync) {
+func (d policyDecoder) event(n *yamltree.Node, path string, sync *Sync) {
 	s := sectionOf[written.Event](d.decoder, n, path)
 	name := s.text("name")
 	if d.required(name, "it is what automations in Owlat wait for, such as user_synced") && !policy.ValidEventName(name.text) {
@@ -57,7 +58,7 @@ func (d policyDecoder) event(n *node, path string, sync *Sync) {
 	}
 	twice := func(other Event) bool { return other.Name == ev.Name && other.On == ev.On && other.Column == ev.Column }
 	if name.given && ev.On != "" && slices.ContainsFunc(sync.Events, twice) {
-		d.add(s.node.line, path, "the event %s on %s is listed twice in this sync", ev.Name, strings.TrimSpace(string(ev.On)+" "+ev.Column))
+		d.add(s.node.Line, path, "the event %s on %s is listed twice in this sync", ev.Name, strings.TrimSpace(string(ev.On)+" "+ev.Column))
 	}
 	d.properties(s.child("properties"), setting(path, "properties"), &ev)
 	sync.Events = append(sync.Events, ev)
@@ -97,7 +98,7 @@ func (d policyDecoder) moment(s section, ev *Event) {
 func (d policyDecoder) noMoment(s section) {
 	for _, key := range []string{"on", "when", "changes", "from", "to", "existing"} {
 		if n := s.child(key); n != nil {
-			d.add(n.line, setting(s.path, key), "means nothing beside \"facts\": each fact sends the event once; remove it")
+			d.add(n.Line, setting(s.path, key), "means nothing beside \"facts\": each fact sends the event once; remove it")
 		}
 	}
 }
@@ -111,7 +112,7 @@ func (d policyDecoder) facts(s section, sync *Sync) {
 	facts := sectionOf[written.Facts](d.decoder, n, setting(s.path, "facts"))
 	at, since := facts.text("at"), facts.text("since")
 	if d.required(at, "name the column that says when it happened"); sync.KeyIsAddress() {
-		d.add(n.line, facts.path, "needs a \"key\" beside it, the column that tells one fact from another")
+		d.add(n.Line, facts.path, "needs a \"key\" beside it, the column that tells one fact from another")
 	}
 	sync.FactTime = at.text
 	if !since.given {
@@ -139,26 +140,26 @@ func (d policyDecoder) match(s section, sync *Sync) {
 	}
 	for _, key := range []string{"topics", "suppressed", "nulls", "on_missing", "on_remote_delete"} {
 		if n := s.child(key); n != nil {
-			d.add(n.line, setting(s.path, key), "means nothing with %s, which creates and changes no contact; remove it", with)
+			d.add(n.Line, setting(s.path, key), "means nothing with %s, which creates and changes no contact; remove it", with)
 		}
 	}
-	fields, _ := s.node.get("fields")
-	if fields != nil && len(fields.pairs) > 1 {
-		d.add(fields.line, setting(s.path, "fields"), "names more than the address; with %s nothing else is needed, and columns for events stand in events", with)
+	fields, _ := s.node.Get("fields")
+	if fields != nil && len(fields.Pairs) > 1 {
+		d.add(fields.Line, setting(s.path, "fields"), "names more than the address; with %s nothing else is needed, and columns for events stand in events", with)
 	}
 	if len(sync.Events) == 0 {
-		d.add(s.child(key).line, setting(s.path, key), "has nothing to do without \"events\"")
+		d.add(s.child(key).Line, setting(s.path, key), "has nothing to do without \"events\"")
 	}
 	for i, ev := range sync.Events {
 		if ev.On != "" && !ev.On.Watches() {
-			d.add(s.list("events")[i].line, itemOf(s.path, "events", i), "is on %s, which happens in no sync with contacts: match; name a column in its place, as \"when\" or \"changes\"", ev.On)
+			d.add(s.list("events")[i].Line, itemOf(s.path, "events", i), "is on %s, which happens in no sync with contacts: match; name a column in its place, as \"when\" or \"changes\"", ev.On)
 		}
 	}
 }
 
 // ends reads values from which or to which a column must change.
 func (d policyDecoder) ends(s section, key string, on ledger.EventOn) (texts []string) {
-	for _, v := range s.textOrList(key, kindBool) {
+	for _, v := range s.textOrList(key, yamltree.Bool) {
 		if texts = append(texts, v.text); on != ledger.OnChanges {
 			v.refuse(d.decoder, "means nothing without \"changes\", the column that changes")
 		}
@@ -167,20 +168,20 @@ func (d policyDecoder) ends(s section, key string, on ledger.EventOn) (texts []s
 }
 
 // properties reads a section whose keys are names that the user chose.
-func (d policyDecoder) properties(n *node, path string, ev *Event) {
+func (d policyDecoder) properties(n *yamltree.Node, path string, ev *Event) {
 	switch {
-	case n == nil || n.kind == kindNull:
+	case n == nil || n.Kind == yamltree.Null:
 		return
-	case n.kind != kindMapping:
-		d.add(n.line, path, "must be a section with a column for each property, such as {plan: plan_name}, not %s", n.kind)
+	case n.Kind != yamltree.Mapping:
+		d.add(n.Line, path, "must be a section with a column for each property, such as {plan: plan_name}, not %s", n.Kind)
 		return
-	case len(n.pairs) > maxProperties:
-		d.add(n.line, path, "has %d properties; Owlat takes at most %d", len(n.pairs), maxProperties)
+	case len(n.Pairs) > maxProperties:
+		d.add(n.Line, path, "has %d properties; Owlat takes at most %d", len(n.Pairs), maxProperties)
 	}
-	for _, p := range n.pairs {
-		if !propertyName.MatchString(p.key) {
-			d.add(p.line, path, "%q cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither \"$\" nor \"_\"", p.key)
+	for _, p := range n.Pairs {
+		if !propertyName.MatchString(p.Key) {
+			d.add(p.Line, path, "%q cannot be the name of a property: Owlat takes ASCII characters, of which the first is neither \"$\" nor \"_\"", p.Key)
 		}
-		ev.Properties = append(ev.Properties, fieldsDecoder(d).property(p, setting(path, p.key)))
+		ev.Properties = append(ev.Properties, fieldsDecoder(d).property(p, setting(path, p.Key)))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"owlatsync/internal/config/internal/near"
 	"owlatsync/internal/config/internal/span"
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 )
 
 // Feedback is how people are found who have left topics without a webhook that tells it.
@@ -31,8 +32,8 @@ func (d owlatDecoder) feedback(s section) (out Feedback) {
 	if n == nil {
 		return out
 	}
-	out.Line = n.line
-	if n.kind != kindMapping {
+	out.Line = n.Line
+	if n.Kind != yamltree.Mapping {
 		v := s.text("feedback")
 		switch {
 		case !v.given, v.text == off:
@@ -60,7 +61,7 @@ func (d owlatDecoder) feedback(s section) (out Feedback) {
 		}
 	}
 	if out.Every > 0 && !hasSecret(s) {
-		d.add(n.line, setting(s.path, "feedback"), "needs owlat.unsubscribe_secret: only with it does Owlat tell who is on a topic. Set that, or remove this and set up webhooks")
+		d.add(n.Line, setting(s.path, "feedback"), "needs owlat.unsubscribe_secret: only with it does Owlat tell who is on a topic. Set that, or remove this and set up webhooks")
 	}
 	return out
 }
@@ -80,9 +81,9 @@ func (d owlatDecoder) feedbackEvery(v value) time.Duration {
 // hasSecret reports whether the file says the unsubscribe secret. Whether it is a right one is said elsewhere.
 func hasSecret(s section) bool {
 	n := s.child("owlat")
-	if n == nil || n.kind != kindMapping {
+	if n == nil || n.Kind != yamltree.Mapping {
 		return false
 	}
-	_, has := n.get("unsubscribe_secret")
+	_, has := n.Get("unsubscribe_secret")
 	return has
 }

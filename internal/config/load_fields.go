@@ -8,6 +8,7 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/source"
 )
 
@@ -50,12 +51,12 @@ func (d fieldsDecoder) fields(s section, sync *Sync) {
 }
 
 // withoutLanguage says of a key that people look for why it is not there, and leaves it out.
-func (d fieldsDecoder) withoutLanguage(n *node, path string) *node {
+func (d fieldsDecoder) withoutLanguage(n *yamltree.Node, path string) *yamltree.Node {
 	rest := *n
-	rest.pairs = slices.DeleteFunc(slices.Clone(n.pairs), func(p pair) bool {
-		asked := slices.Contains([]string{"language", "lang", "locale"}, strings.ToLower(p.key))
+	rest.Pairs = slices.DeleteFunc(slices.Clone(n.Pairs), func(p yamltree.Pair) bool {
+		asked := slices.Contains([]string{"language", "lang", "locale"}, strings.ToLower(p.Key))
 		if asked {
-			d.add(p.line, path, "%q is no field: Owlat's API can neither read nor set a contact's language; set it in Owlat's dashboard, or by its import of CSV files", p.key)
+			d.add(p.Line, path, "%q is no field: Owlat's API can neither read nor set a contact's language; set it in Owlat's dashboard, or by its import of CSV files", p.Key)
 		}
 		return asked
 	})
@@ -65,7 +66,7 @@ func (d fieldsDecoder) withoutLanguage(n *node, path string) *node {
 // field reads a column, or a section that says what is made of one. The value is that of the column, empty with a constant.
 func (d fieldsDecoder) field(s section, key string, shape *source.Shape) value {
 	n := s.child(key)
-	if n == nil || n.kind != kindMapping {
+	if n == nil || n.Kind != yamltree.Mapping {
 		return s.text(key)
 	}
 	part := sectionOf[written.FieldParts](d.decoder, n, setting(s.path, key))
@@ -84,12 +85,12 @@ func (d fieldsDecoder) field(s section, key string, shape *source.Shape) value {
 	case split.given:
 		shape.Part = 1
 	}
-	out := value{text: column.text, line: n.line, setting: part.path, given: column.given || constant.given, wrong: part.odd || column.wrong || constant.wrong}
+	out := value{text: column.text, line: n.Line, setting: part.path, given: column.given || constant.given, wrong: part.odd || column.wrong || constant.wrong}
 	switch {
 	case constant.given && (column.given || *shape != source.Shape{Value: shape.Value}):
 		constant.refuse(d.decoder, "is the same in every row, so nothing else can stand beside it; remove it, or the rest")
 	case !out.given && !out.wrong:
-		d.add(n.line, part.path, "names no column; add one, such as {column: name, title: true}")
+		d.add(n.Line, part.path, "names no column; add one, such as {column: name, title: true}")
 		out.wrong = true
 	}
 	return out
@@ -98,7 +99,7 @@ func (d fieldsDecoder) field(s section, key string, shape *source.Shape) value {
 // overwriteOf reads who owns a field; rest is what holds for a field that does not say.
 func (d fieldsDecoder) overwriteOf(fields section, key string, rest owlatsync.Overwrite) owlatsync.Overwrite {
 	n := fields.child(key)
-	if n == nil || n.kind != kindMapping {
+	if n == nil || n.Kind != yamltree.Mapping {
 		return rest
 	}
 	return d.overwrite(section{d: d.decoder, node: n, path: setting(fields.path, key)}, rest)
@@ -120,43 +121,43 @@ func (d fieldsDecoder) overwrite(s section, rest owlatsync.Overwrite) owlatsync.
 // exact reads a text in which blanks count.
 func (d fieldsDecoder) exact(s section, key string) value {
 	n := s.child(key)
-	if n == nil || n.kind != kindText || n.text == "" || strings.TrimSpace(n.text) != "" {
+	if n == nil || n.Kind != yamltree.Text || n.Text == "" || strings.TrimSpace(n.Text) != "" {
 		return s.text(key)
 	}
-	return value{text: n.text, line: n.line, setting: setting(s.path, key), given: true}
+	return value{text: n.Text, line: n.Line, setting: setting(s.path, key), given: true}
 }
 
 // yes reads true or false.
 func (d fieldsDecoder) yes(s section, key string) bool {
 	n := s.child(key)
-	if n != nil && n.kind != kindBool {
-		d.add(n.line, setting(s.path, key), "must be true or false, not %s", n.kind)
+	if n != nil && n.Kind != yamltree.Bool {
+		d.add(n.Line, setting(s.path, key), "must be true or false, not %s", n.Kind)
 		return false
 	}
 	return n != nil && isTrue(n)
 }
 
-// isTrue reports whether a node of the kind kindBool says so.
-func isTrue(n *node) bool {
-	yes, _ := strconv.ParseBool(n.text) // YAML's words are among Go's
+// isTrue reports whether a node of the kind yamltree.Bool says so.
+func isTrue(n *yamltree.Node) bool {
+	yes, _ := strconv.ParseBool(n.Text) // YAML's words are among Go's
 	return yes
 }
 
 // property reads the column of an event's property, or a section with its value.
-func (d fieldsDecoder) property(p pair, path string) Property {
-	if p.value == nil || p.value.kind != kindMapping {
-		return Property{Name: p.key, Column: d.scalar(p.value, path, p.line).text}
+func (d fieldsDecoder) property(p yamltree.Pair, path string) Property {
+	if p.Value == nil || p.Value.Kind != yamltree.Mapping {
+		return Property{Name: p.Key, Column: d.scalar(p.Value, path, p.Line).text}
 	}
-	constant := sectionOf[written.Constant](d.decoder, p.value, path)
-	n, out := constant.child("value"), Property{Name: p.key, Value: json.RawMessage("null")}
+	constant := sectionOf[written.Constant](d.decoder, p.Value, path)
+	n, out := constant.child("value"), Property{Name: p.Key, Value: json.RawMessage("null")}
 	switch {
-	case n == nil && len(p.value.pairs) > 0: // which was reported
+	case n == nil && len(p.Value.Pairs) > 0: // which was reported
 	case n == nil:
-		d.add(p.line, path, "must be a column, or have a value for all events, such as {value: 3}")
-	case n.kind == kindBool:
+		d.add(p.Line, path, "must be a column, or have a value for all events, such as {value: 3}")
+	case n.Kind == yamltree.Bool:
 		out.Value = strconv.AppendBool(nil, isTrue(n))
-	case n.kind == kindNumber && json.Valid([]byte(n.text)):
-		out.Value = json.RawMessage(n.text)
+	case n.Kind == yamltree.Number && json.Valid([]byte(n.Text)):
+		out.Value = json.RawMessage(n.Text)
 	default:
 		v := constant.text("value")
 		out.Value, _ = json.Marshal(v.text) // a text always can be

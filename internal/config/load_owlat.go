@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/owlat"
 )
 
@@ -80,15 +81,15 @@ func (d owlatDecoder) keys(s section, o *Owlat) {
 	n, path := s.child("api_keys"), setting(s.path, "api_keys")
 	switch {
 	case s.child("api_key") != nil:
-		d.add(n.line, path, "cannot stand beside \"api_key\": put that key into this list, too, and remove the line \"api_key\"")
+		d.add(n.Line, path, "cannot stand beside \"api_key\": put that key into this list, too, and remove the line \"api_key\"")
 		return
-	case n.kind != kindList || len(n.items) == 0:
-		d.add(n.line, path, "must be a list of keys, such as [\"${%s}\", \"${%s_2}\"]", EnvAPIKey, EnvAPIKey)
+	case n.Kind != yamltree.List || len(n.Items) == 0:
+		d.add(n.Line, path, "must be a list of keys, such as [\"${%s}\", \"${%s_2}\"]", EnvAPIKey, EnvAPIKey)
 		return
 	}
 	var keys []Secret
-	for i, item := range n.items {
-		v := d.scalar(item, itemOf(s.path, "api_keys", i), n.line)
+	for i, item := range n.Items {
+		v := d.scalar(item, itemOf(s.path, "api_keys", i), n.Line)
 		if !v.given {
 			keys = append(keys, "") // the others keep their places
 			continue
@@ -105,7 +106,7 @@ func (d owlatDecoder) keys(s section, o *Owlat) {
 		more = append(more, owlat.WithMoreKeys(key.Reveal()))
 	}
 	if _, err := owlat.NewClient(o.URL, NoKey.Reveal(), more...); errors.Is(err, owlat.ErrHosted) {
-		d.add(n.line, path, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
+		d.add(n.Line, path, "%s", strings.TrimPrefix(err.Error(), "owlat: "))
 	}
 }
 

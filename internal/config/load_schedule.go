@@ -11,6 +11,7 @@ import (
 
 	"owlatsync/internal/config/internal/span"
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/internal/sourcedsn"
 )
 
@@ -34,7 +35,7 @@ func ParseCron(expression string) (cron.Schedule, error) {
 // schedule reads when a sync is due. Parts that it leaves out are those of the service; see within.
 func (d *decoder) schedule(s section) Schedule {
 	n := s.child("schedule")
-	if n == nil || n.kind != kindMapping {
+	if n == nil || n.Kind != yamltree.Mapping {
 		v := s.text("schedule")
 		if !v.given {
 			return Schedule{}
@@ -59,7 +60,7 @@ func (d *decoder) schedule(s section) Schedule {
 	case every.given:
 		out.Every, out.Text = d.every(every), "every "+every.text
 	case !expression.wrong && !every.wrong:
-		d.add(n.line, part.path, "says neither cron nor every, such as {every: 5m}")
+		d.add(n.Line, part.path, "says neither cron nor every, such as {every: 5m}")
 	}
 	if zone.given {
 		if out.Zone = d.zone(zone); every.given {

@@ -16,6 +16,7 @@ import (
 
 	"owlatsync/internal/config/internal/near"
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/internal/sourcedsn"
 )
 
@@ -54,7 +55,7 @@ func join(a, b error) error {
 }
 
 func (d serviceDecoder) serve(s section) Service {
-	out := Service{Listen: DefaultListen, Zone: time.UTC, StopWithin: DefaultStopWithin, Line: s.node.line}
+	out := Service{Listen: DefaultListen, Zone: time.UTC, StopWithin: DefaultStopWithin, Line: s.node.Line}
 	for i, item := range s.list("tokens") {
 		out.Tokens = append(out.Tokens, d.token(item, itemOf(s.path, "tokens", i), out.Tokens))
 	}
@@ -104,7 +105,7 @@ func (d serviceDecoder) serve(s section) Service {
 	return out
 }
 
-func (d serviceDecoder) token(n *node, path string, others []Token) Token {
+func (d serviceDecoder) token(n *yamltree.Node, path string, others []Token) Token {
 	s := sectionOf[written.Token](d.decoder, n, path)
 	name, role, hash := s.text("name"), s.text("role"), s.text("hash")
 	if d.required(name, "say who has the token") && slices.ContainsFunc(others, func(t Token) bool { return t.Name == name.text }) {
@@ -159,13 +160,13 @@ func (d serviceDecoder) webhooks(s section) Webhooks {
 	for _, v := range s.textOrList("secrets") {
 		out.Secrets = append(out.Secrets, Secret(strings.TrimSpace(v.text)))
 	}
-	if n := s.child("secrets"); n == nil && len(s.node.pairs) > 0 {
-		d.add(s.node.line, s.path, "%q is missing; copy it from the webhook's page in Owlat", "secrets")
+	if n := s.child("secrets"); n == nil && len(s.node.Pairs) > 0 {
+		d.add(s.node.Line, s.path, "%q is missing; copy it from the webhook's page in Owlat", "secrets")
 	}
 	out.MaxAge = d.duration(s.text("max_age"), 5*time.Minute, "")
 	out.SilentAfter = d.duration(s.text("silent_after"), DefaultSilentAfter, off)
 	if out.MaxAge == 0 && s.child("max_age") != nil {
-		d.add(s.node.line, setting(s.path, "max_age"), "must be above 0, such as 5m")
+		d.add(s.node.Line, setting(s.path, "max_age"), "must be above 0, such as 5m")
 	}
 	return out
 }
@@ -203,19 +204,19 @@ func (d serviceDecoder) one(s section, keys ...string) string {
 	case s.odd:
 		return ""
 	case len(given) == 0:
-		d.add(s.node.line, s.path, "says not where: add one of %s", strings.Join(keys, ", "))
+		d.add(s.node.Line, s.path, "says not where: add one of %s", strings.Join(keys, ", "))
 		return ""
 	case len(given) > 1:
-		d.add(s.node.line, s.path, "has %s; write one entry for each", strings.Join(given, " and "))
+		d.add(s.node.Line, s.path, "has %s; write one entry for each", strings.Join(given, " and "))
 	}
 	return given[0]
 }
 
-func (d serviceDecoder) writeBack(n *node, path string, cfg *Config) WriteBack {
+func (d serviceDecoder) writeBack(n *yamltree.Node, path string, cfg *Config) WriteBack {
 	s := sectionOf[written.WriteBack](d.decoder, n, path)
-	out := WriteBack{Line: s.node.line, On: d.words(s, "on", FeedbackEvents, nil)}
+	out := WriteBack{Line: s.node.Line, On: d.words(s, "on", FeedbackEvents, nil)}
 	if s.child("on") == nil && !s.odd {
-		d.add(s.node.line, s.path, "%q is missing; say which events, such as [topic.unsubscribed]", "on")
+		d.add(s.node.Line, s.path, "%q is missing; say which events, such as [topic.unsubscribed]", "on")
 	}
 	sync, dsn, name := s.text("sync"), s.text("dsn"), s.text("name")
 	switch kind := d.one(s, "statement", "file", "webhook"); kind {
@@ -237,7 +238,7 @@ func (d serviceDecoder) writeBack(n *node, path string, cfg *Config) WriteBack {
 		out.Name = out.standardName()
 	}
 	if slices.ContainsFunc(cfg.WriteBacks, func(w WriteBack) bool { return w.Name == out.Name }) {
-		d.add(s.node.line, s.path, "has the name %q, as one above; give it a name of its own", out.Name)
+		d.add(s.node.Line, s.path, "has the name %q, as one above; give it a name of its own", out.Name)
 	}
 	return out
 }
@@ -262,7 +263,7 @@ func (d serviceDecoder) statement(s section, sync, dsn value, cfg *Config) *Stat
 	of := cfg.Sync(out.Sync)
 	switch {
 	case out.Sync == "" && !sync.wrong:
-		d.add(s.node.line, s.path, "%q is missing; say into whose database the statement writes: %s", "sync", strings.Join(cfg.Names(), ", "))
+		d.add(s.node.Line, s.path, "%q is missing; say into whose database the statement writes: %s", "sync", strings.Join(cfg.Names(), ", "))
 	case of == nil && sync.given:
 		sync.refuse(d.decoder, "there is no sync %q; there are: %s", sync.text, strings.Join(cfg.Names(), ", "))
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/reconcile"
 	"owlatsync/source"
 )
@@ -19,7 +20,7 @@ type topicDecoder struct {
 }
 
 // topic reads a topic, which has an id, a name, or both.
-func (d topicDecoder) topic(n *node, sync *Sync) {
+func (d topicDecoder) topic(n *yamltree.Node, sync *Sync) {
 	path := d.path
 	s := sectionOf[written.Topic](d.decoder, n, path)
 	id, name := s.text("id"), s.text("name")
@@ -43,8 +44,8 @@ func (d topicDecoder) topic(n *node, sync *Sync) {
 	}
 	topic := Topic{ID: id.text, Name: name.text}
 	var when value
-	if n := s.child("when"); n != nil && n.kind == kindBool {
-		d.add(n.line, path+".when", "must name a column that holds the consent; leave it out to put every row on the topic")
+	if n := s.child("when"); n != nil && n.Kind == yamltree.Bool {
+		d.add(n.Line, path+".when", "must name a column that holds the consent; leave it out to put every row on the topic")
 		when.wrong = true
 	} else {
 		when = s.text("when")
@@ -62,19 +63,19 @@ func (d suppressedDecoder) read(of section, path string, sync *Sync) {
 	const hint = "must name the column that says to whom no mail may ever go, such as never_mail"
 	n := of.child("suppressed")
 	switch {
-	case n == nil || n.kind == kindNull:
+	case n == nil || n.Kind == yamltree.Null:
 		return
-	case n.kind == kindBool:
-		d.add(n.line, path, hint)
+	case n.Kind == yamltree.Bool:
+		d.add(n.Line, path, hint)
 		return
-	case n.kind != kindMapping:
+	case n.Kind != yamltree.Mapping:
 		sync.Suppressed.Column = of.text("suppressed").text
 		return
 	}
 	s := sectionOf[written.Suppressed](d.decoder, n, path)
 	var column value
-	if c := s.child("column"); c != nil && c.kind == kindBool {
-		d.add(c.line, path+".column", hint)
+	if c := s.child("column"); c != nil && c.Kind == yamltree.Bool {
+		d.add(c.Line, path+".column", hint)
 		column.wrong = true
 	} else if column = s.text("column"); !column.given && !column.wrong && s.child("yes") == nil && s.child("no") == nil {
 		d.required(column, "name the column that says to whom no mail may ever go")
@@ -93,12 +94,12 @@ func (d syncDecoder) words(s section, when value, key string) (words source.Word
 		case n == nil:
 			continue
 		case !when.given && !when.wrong:
-			d.add(n.line, path, "means nothing without %q, the column that holds the consent", key)
+			d.add(n.Line, path, "means nothing without %q, the column that holds the consent", key)
 			continue
-		case n.kind == kindList && len(n.items) == 0:
-			d.add(n.line, path, "lists nothing; list values of the column, or remove the line")
+		case n.Kind == yamltree.List && len(n.Items) == 0:
+			d.add(n.Line, path, "lists nothing; list values of the column, or remove the line")
 		}
-		for _, v := range s.textOrList(list.key, kindBool) {
+		for _, v := range s.textOrList(list.key, yamltree.Bool) {
 			*list.into = append(*list.into, v.text)
 			if err := words.Validate(); err != nil {
 				v.refuse(d.decoder, "%s", err)

@@ -13,6 +13,7 @@ import (
 	"owlatsync/internal/config/internal/shape"
 	"owlatsync/internal/config/internal/span"
 	"owlatsync/internal/config/internal/written"
+	"owlatsync/internal/config/internal/yamltree"
 	"owlatsync/reconcile"
 	"owlatsync/reconcile/policy"
 )
@@ -72,7 +73,7 @@ func (d policyDecoder) guards(s section) reconcile.Guards {
 // limit reads a limit; parts that are not given are those of standard.
 func (d policyDecoder) limit(s section, key string, standard reconcile.Limit) reconcile.Limit {
 	n := s.child(key)
-	if n != nil && n.kind != kindMapping {
+	if n != nil && n.Kind != yamltree.Mapping {
 		if v := s.text(key); v.given && v.text != written.Allow {
 			v.refuse(d.decoder, "must be %s, or a section such as {share: %s, rows: %d}", written.Allow, percent(standard.Share), standard.Rows)
 		}

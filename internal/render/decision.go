@@ -36,11 +36,11 @@ func NewRow(sync string, d reconcile.Decision) any { return newDecisionJSON(sync
 
 // Intent says what the next run would do with a row.
 func Intent(d reconcile.Decision) string {
-	text := intention(d.Outcome)
+	text := Intention(d.Outcome)
 	if d.Outcome == owlatsync.Failed {
 		text = "fail"
 	}
-	if what := decisionWords(d, nil); what != "" {
+	if what := DecisionWords(d, nil); what != "" {
 		text += ": " + what
 	}
 	return text
@@ -52,20 +52,20 @@ func decisionLine(d reconcile.Decision, names topicNames) string {
 	if label == "" {
 		label = d.Position
 	}
-	intended := intention(d.Outcome)
+	intended := Intention(d.Outcome)
 	if d.MayExist {
 		intended += ", or adopt if it exists"
 	}
 	if d.Outcome == owlatsync.Unchanged && len(d.Changes) > 0 {
 		intended = "keep"
 	}
-	return fmt.Sprintf("  %-9s  %-10s  %s", intended, words.Printable(label), decisionWords(d, names))
+	return fmt.Sprintf("  %-9s  %-10s  %s", intended, words.Printable(label), DecisionWords(d, names))
 }
 
-// decisionWords says what a run would do with a row, and why not more.
-func decisionWords(d reconcile.Decision, names topicNames) string {
+// DecisionWords says what a run would do with a row of a sync with the topics, and why not more.
+func DecisionWords(d reconcile.Decision, topics []config.Topic) string {
 	var parts []string
-	if changes := describe(d.Changes, names); changes != "" {
+	if changes := describe(d.Changes, topics); changes != "" {
 		parts = append(parts, changes)
 	}
 	for _, name := range d.Events {
@@ -78,8 +78,8 @@ func decisionWords(d reconcile.Decision, names topicNames) string {
 	return what + d.Reason
 }
 
-// intention is the word for an outcome in a plan.
-func intention(o owlatsync.Outcome) string {
+// Intention is the word for an outcome in a plan.
+func Intention(o owlatsync.Outcome) string {
 	switch o {
 	case owlatsync.Created:
 		return "create"

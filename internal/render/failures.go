@@ -30,7 +30,8 @@ type troubleJSON struct {
 	Parked   bool       `json:"parked"`
 }
 
-func newTroubleJSON(t reconcile.Trouble) troubleJSON {
+// NewTrouble returns a failure as "failures --json" prints it.
+func NewTrouble(t reconcile.Trouble) any {
 	j := troubleJSON{
 		Type: "failure", Sync: t.Sync, Key: t.Key, Position: t.Position, Email: t.Address, What: t.What, Category: string(t.Category), Reason: t.Reason,
 		Attempts: t.Attempts, First: t.First, Last: t.Last, Parked: t.Parked,
@@ -86,12 +87,12 @@ func (l *Troubles) Row(t reconcile.Trouble) error {
 	case l.list != nil:
 		l.list.Write(troubleFields(t)...)
 	case l.to.JSON:
-		return l.to.json(newTroubleJSON(t))
+		return l.to.json(NewTrouble(t))
 	default:
 		if l.lines() == 1 {
 			_, _ = fmt.Fprintln(l.table, "SYNC\tKEY\tADDRESS\tWHAT\tATTEMPTS\tNEXT TRY\tREASON")
 		}
-		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, l.cells.fit(words.OrElse(t.Key, t.Position)), l.cells.fit(t.Address), t.What, t.Attempts, nextTry(t), l.to.Typed.Complete(t.Reason))
+		_, _ = fmt.Fprintf(l.table, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", t.Sync, l.cells.fit(words.OrElse(t.Key, t.Position)), l.cells.fit(t.Address), t.What, t.Attempts, NextTry(t), l.to.Typed.Complete(t.Reason))
 	}
 	return nil
 }
@@ -127,7 +128,8 @@ func (l *Troubles) count(t reconcile.Trouble) {
 	}
 }
 
-func nextTry(t reconcile.Trouble) string {
+// NextTry says when a failure is tried again.
+func NextTry(t reconcile.Trouble) string {
 	switch {
 	case refused(t):
 		return "when it changes"

@@ -102,7 +102,7 @@ func inShort(p owlatsync.Summary) string {
 			continue
 		}
 		if n := p.Outcomes[o]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s %d%s", intention(o), n, mayExist(p, o)))
+			parts = append(parts, fmt.Sprintf("%s %d%s", Intention(o), n, mayExist(p, o)))
 		}
 	}
 	least, most := ends(p)

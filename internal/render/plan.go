@@ -188,7 +188,7 @@ func summaryLines(p owlatsync.Summary, sync config.Sync, rate float64) []string 
 	}
 	for _, o := range owlatsync.Outcomes {
 		if n := p.Outcomes[o]; n > 0 {
-			add(intention(o), "%6d%s", n, mayExist(p, o))
+			add(Intention(o), "%6d%s", n, mayExist(p, o))
 		}
 	}
 	if p.Absent > 0 {

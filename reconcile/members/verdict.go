@@ -138,6 +138,8 @@ var table = []line{
 		"no run has decided about it yet"},
 	{has{consent.LeftAlone}, IsOff, always, Off, Either,
 		"the row says yes, and no run puts them on it (existing: skip)"},
+	{has{consent.Imported}, IsOff, always, Off, Either,
+		"Owlat's importer did not put them on it, or they have left since"},
 
 	{has{consent.SaidNo, consent.TakingOff, consent.LeavingGone, consent.LeftGone, consent.OptedOut}, IsOff, always, Agrees, ShouldBeOff, ""},
 }
@@ -230,6 +232,8 @@ func RecordedWords(m *ledger.Membership) string {
 		return "recorded as left alone"
 	case consent.OptedOut:
 		return "recorded as left"
+	case consent.Imported:
+		return "recorded as exported for Owlat's importer"
 	}
 	return "recorded as unsure"
 }

@@ -22,6 +22,7 @@ var recordings = map[consent.Recorded]*ledger.Membership{
 	consent.LeftAlone:   {Consent: true, State: ledger.MemberSkipped},
 	consent.OptedOut:    {Consent: true, State: ledger.MemberOptedOut},
 	consent.Unsure:      {Consent: true, State: ledger.MemberUnsure},
+	consent.Imported:    {Consent: true, State: ledger.MemberImported},
 }
 
 func TestJudge(t *testing.T) {
@@ -65,6 +66,9 @@ func TestJudge(t *testing.T) {
 		{consent.NotKnown, IsOff, "", Facts{Rules: true}, Agrees, Either},
 		{consent.LeftAlone, IsOn, "", Facts{}, Agrees, Either},
 		{consent.LeftAlone, IsOff, "", Facts{}, Off, Either},
+		{consent.Imported, IsOn, "", Facts{}, Agrees, Either},
+		{consent.Imported, IsOff, "", Facts{}, Off, Either},
+		{consent.Imported, IsOn, remove, Facts{}, Due, ShouldBeOff},
 		{consent.LeftGone, IsOn, "", Facts{}, On, Either},
 		{consent.LeftGone, IsOff, "", Facts{}, Agrees, ShouldBeOff},
 		{consent.Added, IsGone, "", Facts{}, NoTopic, Either},

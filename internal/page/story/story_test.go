@@ -91,6 +91,11 @@ func TestAnswers(t *testing.T) {
 		"deleted, as Owlat says now": {func(t *explain.Tale) {
 			t.RemoteErr = &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: 404}
 		}, "No", story.Off, "Owlat has no such contact any more.", "on_remote_delete says: skip"},
+		"deleted, and the policy is the default": {func(t *explain.Tale) {
+			t.Sync.OnRemoteDelete, t.RemoteErr = "", &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: 404}
+		}, "No", story.Off, "Owlat has no such contact any more.", "on_remote_delete says: keep."},
+		"deleted before, when it was on": {func(t *explain.Tale) { t.Sync.OnRemoteDelete, t.Entry.Origin = "", ledger.OriginGone }, "No", story.Off,
+			"The contact was deleted in Owlat.", "on_remote_delete says: keep."},
 		"no topics":     {func(t *explain.Tale) { t.Sync.Topics, t.Entry.Memberships = nil, nil }, "Not known here", story.Unknown, "This sync puts nobody on a topic", ""},
 		"bounced":       {barred(ledger.Suppression{Reason: ledger.Bounced}), "No", story.Off, "came back for good", "lift the suppression"},
 		"complained":    {barred(ledger.Suppression{Reason: ledger.Complained}), "No", story.Off, "as spam", "only if the person asked"},

@@ -123,7 +123,7 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) (v Ver
 	switch {
 	case t.Barred != nil:
 		return barred(t, m, topic), false
-	case t.Deleted():
+	case t.Deleted(), t.Entry.Origin == ledger.OriginGone:
 		return Verdict{Tone: Off, Says: "Not on it, because Owlat has no such contact any more."}, false
 	case known && is && m.Pending.IsZero() && !m.Unmailed:
 		return Verdict{Tone: Good, Says: "On it, as Owlat says now."}, true

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"owlatsync/internal/explain"
 	"owlatsync/internal/ways"
 	"owlatsync/ledger"
+	"owlatsync/reconcile"
 )
 
 // Tone is how good a verdict is.
@@ -183,9 +185,9 @@ func barrier(t *explain.Tale, topics []Topic) (v Verdict, stopped bool) {
 		}
 		return Verdict{Bad, "The row fails, and " + tries + ": " + f.Reason + ".", f.First, Advice(f.Category)}, true
 	case t.Deleted():
-		return Verdict{Tone: Off, Says: "Owlat has no such contact any more.", Do: fmt.Sprintf("The next run that notices it does what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
+		return Verdict{Tone: Off, Says: "Owlat has no such contact any more.", Do: fmt.Sprintf("The next run that notices it does what on_remote_delete says: %s.", onRemoteDelete(t))}, true
 	case e.Origin == ledger.OriginGone:
-		return Verdict{Off, "The contact was deleted in Owlat.", e.ChangedAt, fmt.Sprintf("The sync does with such rows what on_remote_delete says: %s.", t.Sync.OnRemoteDelete)}, true
+		return Verdict{Off, "The contact was deleted in Owlat.", e.ChangedAt, fmt.Sprintf("The sync does with such rows what on_remote_delete says: %s.", onRemoteDelete(t))}, true
 	case e.Origin == ledger.OriginDeleted:
 		return Verdict{Off, "The row left the source, and the sync deleted its contact.", e.ChangedAt, "If the person should get mail, the source must have the row."}, true
 	case e.Departed != "" && slices.ContainsFunc(topics, func(topic Topic) bool { return topic.On }):
@@ -203,4 +205,9 @@ func barrier(t *explain.Tale, topics []Topic) (v Verdict, stopped bool) {
 		return Verdict{Tone: Waiting, Says: "The row has no contact in Owlat yet.", Do: "The next run sees to it."}, true
 	}
 	return v, false
+}
+
+// onRemoteDelete is the word of the policy, also where the sync leaves it to the default.
+func onRemoteDelete(t *explain.Tale) reconcile.RemoteDeletePolicy {
+	return cmp.Or(t.Sync.OnRemoteDelete, reconcile.RemoteDeleteKeep)
 }

@@ -1,4 +1,4 @@
-package render
+package tale
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/render"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
@@ -88,7 +89,7 @@ func TestTale(t *testing.T) {
 		tale := test.tale
 		tale.Sync, tale.Key = sync, "7"
 		var text strings.Builder
-		if err := Tale(To{W: &text}, &tale); err != nil {
+		if err := Show(render.To{W: &text}, &tale); err != nil {
 			t.Fatal(err)
 		}
 		want := "users, row 7\n"
@@ -119,7 +120,7 @@ func TestTaleAsJSON(t *testing.T) {
 		tale := test.tale
 		tale.Sync, tale.Key = config.Sync{Name: "users"}, "7"
 		var out strings.Builder
-		if err := Tale(To{W: &out, JSON: true}, &tale); err != nil {
+		if err := Show(render.To{W: &out, JSON: true}, &tale); err != nil {
 			t.Fatal(err)
 		}
 		if !json.Valid([]byte(out.String())) || !strings.Contains(out.String(), test.want) {

@@ -1,4 +1,5 @@
-package render
+// Package tale shows the story of a row, as text for a person or as a line of JSON for machines.
+package tale
 
 import (
 	"fmt"
@@ -6,18 +7,19 @@ import (
 
 	"owlatsync"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/render"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
 )
 
-// Tale tells the story of a row.
-func Tale(to To, story *explain.Tale) error {
+// Show tells the story of a row.
+func Show(to render.To, story *explain.Tale) error {
 	t := tale{story}
 	if to.JSON {
-		return to.json(newTaleJSON(t))
+		return to.Line(newTaleJSON(t))
 	}
-	to.printf("%s, row %s\n", t.Sync.Name, words.Printable(t.Key))
+	to.Printf("%s, row %s\n", t.Sync.Name, words.Printable(t.Key))
 	for _, part := range []struct {
 		name  string
 		lines []string
@@ -35,7 +37,7 @@ func Tale(to To, story *explain.Tale) error {
 		{"next run", t.next()},
 	} {
 		for i, line := range part.lines {
-			to.printf("  %-14s %s\n", words.FirstOnly(i, part.name), line)
+			to.Printf("  %-14s %s\n", words.FirstOnly(i, part.name), line)
 		}
 	}
 	return nil
@@ -110,7 +112,7 @@ func (t tale) standing() []string {
 			continue // topics and events tell it
 		}
 		lines = append(lines, fmt.Sprintf("fails since %s: %s", words.Clock(trouble.First), trouble.Reason),
-			fmt.Sprintf("%s, the last at %s; next try: %s", words.Several(trouble.Attempts, "attempt", "attempts"), words.Clock(trouble.Last), nextTry(trouble)))
+			fmt.Sprintf("%s, the last at %s; next try: %s", words.Several(trouble.Attempts, "attempt", "attempts"), words.Clock(trouble.Last), render.NextTry(trouble)))
 	}
 	switch {
 	case len(lines) > 0:
@@ -264,8 +266,8 @@ func (t tale) next() []string {
 	}
 	var lines []string
 	for _, d := range t.Decisions {
-		line := intention(d.Outcome)
-		if what := decisionWords(d, t.Sync.Topics); what != "" {
+		line := render.Intention(d.Outcome)
+		if what := render.DecisionWords(d, t.Sync.Topics); what != "" {
 			line += ": " + what
 		}
 		if d.Requests > 0 {

@@ -1,4 +1,4 @@
-package render
+package tale
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
+	"owlatsync/internal/render"
 	"owlatsync/internal/ways"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
@@ -56,7 +57,7 @@ func TestWhatWeDidOurselves(t *testing.T) {
 		}
 		change(tale)
 		var text strings.Builder
-		if err := Tale(To{W: &text}, tale); err != nil {
+		if err := Show(render.To{W: &text}, tale); err != nil {
 			t.Fatal(err)
 		}
 		return text.String()

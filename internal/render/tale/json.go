@@ -1,10 +1,11 @@
-package render
+package tale
 
 import (
 	"encoding/json"
 	"time"
 
 	"owlatsync"
+	"owlatsync/internal/render"
 	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
@@ -19,7 +20,7 @@ type taleJSON struct {
 	FirstSeen *time.Time      `json:"first_seen,omitempty"`
 	Contact   words.Object    `json:"contact,omitempty"`
 	InStep    bool            `json:"in_step"` // according to the ledger
-	Failures  []troubleJSON   `json:"failures"`
+	Failures  []any           `json:"failures"`
 	Kept      []taleKept      `json:"kept,omitempty"` // values that stay as Owlat has them although the row says something else
 	Topics    []taleTopic     `json:"topics"`
 	Events    []taleEvent     `json:"events,omitempty"` // due, of unknown outcome, or waiting for a column
@@ -28,7 +29,7 @@ type taleJSON struct {
 	Barred    words.Object    `json:"suppressed,omitempty"` // why no mail may go to the address
 	Owlat     words.Object    `json:"owlat,omitempty"`      // absent: not asked
 	Source    words.Object    `json:"source,omitempty"`     // absent: not asked, or the source does not have the row
-	Next      []decisionJSON  `json:"next"`
+	Next      []any           `json:"next"`
 	Hold      []owlatsync.Hit `json:"hold"`            // guards that would hold the next run
 	Error     string          `json:"error,omitempty"` // why source and next are not known
 }
@@ -81,8 +82,8 @@ type taleHeard struct {
 
 func newTaleJSON(t tale) taleJSON {
 	j := taleJSON{
-		Type: "row", Sync: t.Sync.Name, Key: t.Key, Failures: []troubleJSON{}, Topics: []taleTopic{}, History: []taleLine{},
-		Next: []decisionJSON{}, Hold: append([]owlatsync.Hit{}, t.Hits...),
+		Type: "row", Sync: t.Sync.Name, Key: t.Key, Failures: []any{}, Topics: []taleTopic{}, History: []taleLine{},
+		Next: []any{}, Hold: append([]owlatsync.Hit{}, t.Hits...),
 	}
 	if e := t.Entry; e != nil {
 		j.FirstSeen, j.InStep = &e.FirstSeen, !e.Fingerprint.IsZero()
@@ -91,7 +92,7 @@ func newTaleJSON(t tale) taleJSON {
 			words.Text("email", e.Email), words.Text("identity", e.Identity),
 		}, fieldTexts(e.Fields)...)
 		for _, trouble := range reconcile.Troubles(e, t.Sync.Name, t.At) {
-			j.Failures = append(j.Failures, newTroubleJSON(trouble))
+			j.Failures = append(j.Failures, render.NewTrouble(trouble))
 		}
 		for i := range e.Memberships {
 			m := &e.Memberships[i]
@@ -142,7 +143,7 @@ func newTaleJSON(t tale) taleJSON {
 		j.Source = append(j.Source, words.Text("defect", t.Row.Defect))
 	}
 	for _, d := range t.Decisions {
-		j.Next = append(j.Next, newDecisionJSON(t.Sync.Name, d))
+		j.Next = append(j.Next, render.NewRow(t.Sync.Name, d))
 	}
 	if t.PlanErr != nil {
 		j.Error = t.PlanErr.Error()
