@@ -121,6 +121,7 @@ var table = map[string][]string{
 		"/", "/ledger", "/owlat", "/reconcile/ask", "/reconcile/consent", "/reconcile/own", "/reconcile/policy", "/reconcile/progress", "/reconcile/remote",
 		"/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
 	},
+	"/reconcile/reading": {"/", "/ledger", "/reconcile/policy", "/reconcile/scan", "github.com/zeebo/xxh3"},
 	"/reconcile/apply":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/own", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
 	"/reconcile/members": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/policy", "/reconcile/remote"},
 	"/reconcile/compare": {
@@ -130,7 +131,7 @@ var table = map[string][]string{
 	"/reconcile/bar":     {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile": {
 		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/compare", "/reconcile/consent", "/reconcile/handout", "/reconcile/kept", "/reconcile/members", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
-		"/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
+		"/reconcile/reading", "/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
 	},
 
 	"/source": {
