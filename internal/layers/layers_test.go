@@ -122,7 +122,13 @@ var table = map[string][]string{
 		"/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
 	},
 	"/reconcile/reading": {"/", "/ledger", "/reconcile/policy", "/reconcile/scan", "github.com/zeebo/xxh3"},
-	"/reconcile/apply":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/own", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile/mark":    {"/owlat", "/reconcile/remote"},
+	"/reconcile/clock":   {"/ledger", "/owlat", "/reconcile/mark", "/reconcile/remote"},
+	"/reconcile/taken":   {"/ledger", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile/apply": {
+		"/", "/ledger", "/owlat", "/reconcile/clock", "/reconcile/consent", "/reconcile/mark", "/reconcile/own", "/reconcile/progress", "/reconcile/remote",
+		"/reconcile/step", "/reconcile/taken",
+	},
 	"/reconcile/members": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/policy", "/reconcile/remote"},
 	"/reconcile/compare": {
 		"/", "/ledger", "/owlat", "/reconcile/members", "/reconcile/own", "/reconcile/progress", "/reconcile/remote", "/reconcile/step",
