@@ -126,7 +126,7 @@ func (w holding) held(ctx context.Context, id int64) (*ledger.Run, error) {
 func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, why error) (ending ledger.Ending, err error) {
 	held, ok := errors.AsType[*HeldError](why)
 	if !ok {
-		return ending, unapplied{w.work}.leave(p, why)
+		return ending, unapplied(w).leave(p, why)
 	}
 	w.run.Guards, w.run.PlanForm = held.Hits, step.Form
 	w.tell.Held(held.Hits)
@@ -151,10 +151,10 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 		err = keep()
 	}
 	if err != nil {
-		return ending, unapplied{w.work}.leave(p, fmt.Errorf("keep the plan: %w", err))
+		return ending, unapplied(w).leave(p, fmt.Errorf("keep the plan: %w", err))
 	}
 	ending.Settled, err = w.settleHeld(ctx, approved, !w.run.Part.Whole())
-	return ending, unapplied{w.work}.leave(p, also(why, err))
+	return ending, unapplied(w).leave(p, also(why, err))
 }
 
 // kept hands over every item of a held plan, as compared does with steps.

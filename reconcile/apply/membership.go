@@ -54,7 +54,7 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 			dated(r).moved()
 		}
 		r.event("topic added", topic)
-		if err := (optIn{r.row}).answered(ctx, topic, sent.DOIStatus, witness); err != nil {
+		if err := optIn(r).answered(ctx, topic, sent.DOIStatus, witness); err != nil {
 			return err
 		}
 		return never(r).again(ctx, topic)
