@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"sync"
 
 	"owlatsync"
 	"owlatsync/ledger"
@@ -28,12 +27,9 @@ type Engine struct {
 	place   scratch.Place
 	owner   ledger.Owner
 	outside *owlat.Client
-	shared  bool
 	parted  func(ctx context.Context, d Departure) error
-
-	mu      sync.Mutex
-	epoch   int64                       // of the latest lock that it had; 0: it had none
-	running map[string]*progress.Teller // by sync
+	locks   locks
+	running running
 }
 
 // Options are the options of an engine. The zero value is usable.
@@ -71,8 +67,8 @@ const scratchMemory = 4 << 20
 func New(client *owlat.Client, store ledger.Store, o Options) *Engine {
 	e := &Engine{
 		client: client, ledger: store, log: o.Logger, workers: o.Workers, place: scratch.Place{Folder: o.Scratch, Most: o.Memory},
-		owner: ledger.Owner{Host: hostname(), PID: os.Getpid()}, running: make(map[string]*progress.Teller),
-		outside: cmp.Or(o.Outside, client), shared: o.Shared, parted: o.Departed,
+		owner: ledger.Owner{Host: hostname(), PID: os.Getpid()}, outside: cmp.Or(o.Outside, client), parted: o.Departed,
+		locks: locks{client: client, ledger: store, shared: o.Shared}, running: running{tellers: make(map[string]*progress.Teller)},
 	}
 	if e.parted == nil {
 		e.parted = func(ctx context.Context, d Departure) error { return store.NoteOptOuts(ctx, d.OptOuts()...) }
@@ -169,46 +165,8 @@ func ContactRequest(email string, fields [owlatsync.NumContactFields]*string) ow
 // NewJudge returns a judge that tells, without a plan, which rows of the sync would not be sent.
 func NewJudge(s Sync) *scan.Judge { return scan.NewJudge(s.Policies()) }
 
-// acquire takes the lock. If somebody else may have had it since the engine had it last, the budget counts as spent (Invariant 5).
-func (e *Engine) acquire(ctx context.Context, claim ledger.Claim) (ledger.Lock, error) {
-	lock, err := e.ledger.Acquire(ctx, claim)
-	if err != nil {
-		return nil, err
-	}
-	e.mu.Lock()
-	before := e.epoch
-	e.epoch = lock.Epoch()
-	e.mu.Unlock()
-	if before != 0 && lock.Epoch() != before+1 || before == 0 && e.shared {
-		e.client.Drain()
-	}
-	return lock, nil
-}
-
 // State returns the state of the sync's run in this engine; ok is false if none goes on. It may be called at any time.
-func (e *Engine) State(sync string) (s progress.State, ok bool) {
-	e.mu.Lock()
-	t := e.running[sync]
-	e.mu.Unlock()
-	if t == nil {
-		return s, false
-	}
-	return t.State(), true
-}
-
-// goesOn registers the run of a sync until rest is called. A run that has lost its lock may end after its successor began.
-func (e *Engine) goesOn(sync string, t *progress.Teller) (rest func()) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.running[sync] = t
-	return func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if e.running[sync] == t {
-			delete(e.running, sync)
-		}
-	}
-}
+func (e *Engine) State(sync string) (s progress.State, ok bool) { return e.running.state(sync) }
 
 // Run brings Owlat in step with the source. It tells the outcome of every row but unchanged ones in a progress.RowDone, also of
 // rows that it does not reach. The guards are asked before the first write; only the latest held run of a sync keeps its plan. Run

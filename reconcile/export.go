@@ -65,7 +65,7 @@ func (e *Engine) Export(ctx context.Context, s Sync, o ExportOptions) (done Expo
 		}
 	} else {
 		x.claim = ledger.Claim{Purpose: fmt.Sprintf("export of sync %q", s.Name), Deployment: e.client.BaseURL()}
-		if x.lock, err = e.acquire(ctx, x.claim); err != nil {
+		if x.lock, err = e.locks.acquire(ctx, x.claim); err != nil {
 			return done, err
 		}
 		defer func() { err = also(err, x.lock.Release()) }()
@@ -102,10 +102,12 @@ func (x *exporting) export(ctx context.Context, done *Exported) (err error) {
 		x.chosen = make(map[uint64]struct{})
 	}
 	x.imports.exporting = began
-	if x.reading, err = (asked{ledger: x.engine.ledger, sync: x.sync, full: true}).reading(ctx); err != nil {
+	read := x.sync.asked(x.engine.ledger)
+	read.Full = true
+	if x.reading, err = read.Reading(ctx); err != nil {
 		return err
 	}
-	p, err := x.plan(ctx, owlatsync.Part{}, func(d Decision) error {
+	p, err := planning{x.work}.plan(ctx, owlatsync.Part{}, func(d Decision) error {
 		if d.Outcome == owlatsync.Failed && d.Reason == step.ReasonNotImported {
 			done.Held++
 		}

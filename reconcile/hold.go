@@ -88,22 +88,6 @@ func (e *MovedError) Error() string {
 		e.Run, e.Rows, strings.Join(e.Keys, ", "))
 }
 
-// held returns the run if it can be approved, with the part that it was asked for.
-func (e *Engine) held(ctx context.Context, sync string, id int64) (*ledger.Run, error) {
-	r, err := e.ledger.Run(ctx, id)
-	if errors.Is(err, ledger.ErrNoRun) || err == nil && r.Sync != sync {
-		return nil, &ledger.NoRunError{Sync: sync, Run: id}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the runs: %w", err)
-	}
-	if err := Approvable(*r); err != nil {
-		return nil, err
-	}
-	r.Part, _ = r.Known()
-	return r, nil
-}
-
 // Approvable returns why the run cannot be approved, as far as its record tells: a *NotHeldError, ErrOldPlan or ErrPartForgotten. It
 // returns nil for a run that Approve would take up.
 func Approvable(r ledger.Run) error {
@@ -121,12 +105,28 @@ func Approvable(r ledger.Run) error {
 // holding keeps the plans that guards hold, and compares them.
 type holding struct{ *work }
 
+// held returns the run if it can be approved, with the part that it was asked for.
+func (w holding) held(ctx context.Context, id int64) (*ledger.Run, error) {
+	r, err := w.engine.ledger.Run(ctx, id)
+	if errors.Is(err, ledger.ErrNoRun) || err == nil && r.Sync != w.sync.Name {
+		return nil, &ledger.NoRunError{Sync: w.sync.Name, Run: id}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the runs: %w", err)
+	}
+	if err := Approvable(*r); err != nil {
+		return nil, err
+	}
+	r.Part, _ = r.Known()
+	return r, nil
+}
+
 // hold keeps the plan of a run that a guard holds, and returns what the end of the run records: older held plans are superseded, and
 // the one of which a part was applied is approved. If why is another error, nothing is kept.
 func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, why error) (ending ledger.Ending, err error) {
 	held, ok := errors.AsType[*HeldError](why)
 	if !ok {
-		return ending, w.leave(p, why)
+		return ending, unapplied(w).leave(p, why)
 	}
 	w.run.Guards, w.run.PlanForm = held.Hits, step.Form
 	w.tell.Held(held.Hits)
@@ -151,10 +151,10 @@ func (w holding) hold(ctx context.Context, p *plan.Plan, approved *ledger.Run, w
 		err = keep()
 	}
 	if err != nil {
-		return ending, w.leave(p, fmt.Errorf("keep the plan: %w", err))
+		return ending, unapplied(w).leave(p, fmt.Errorf("keep the plan: %w", err))
 	}
 	ending.Settled, err = w.settleHeld(ctx, approved, !w.run.Part.Whole())
-	return ending, w.leave(p, also(why, err))
+	return ending, unapplied(w).leave(p, also(why, err))
 }
 
 // kept hands over every item of a held plan, as compared does with steps.
@@ -277,7 +277,7 @@ func (w holding) settleHeld(ctx context.Context, approved *ledger.Run, partial b
 		switch r := &runs[i]; {
 		case approved != nil && r.ID == approved.ID:
 			settled[r.ID] = ledger.StatusApproved
-		case standsFor(w.reading.told, partial, r):
+		case standsFor(w.reading.Told, partial, r):
 			settled[r.ID] = ledger.StatusSuperseded
 		}
 	}

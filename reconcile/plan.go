@@ -32,7 +32,7 @@ func (e *Engine) Plan(ctx context.Context, s Sync, o PlanOptions) (owlatsync.Sum
 		return owlatsync.Summary{}, err
 	}
 	settled := newOverlay(e.ledger)
-	return e.planOnly(ctx, &s, o, false, basis{reader: settled, record: settled.put, client: e.outside})
+	return basis{engine: e, reader: settled, record: settled.put, client: e.outside}.plan(ctx, &s, o, false)
 }
 
 // belongs returns a *ledger.DeploymentError if the ledger is another deployment's.
@@ -49,13 +49,15 @@ func (e *Engine) belongs(ctx context.Context) error {
 
 // basis is what a plan that is dropped stands on.
 type basis struct {
+	engine *Engine
 	reader ledger.Reader
 	record func(ledger.Record) error // takes the entries whose doubts are settled
 	client *owlat.Client             // asks Owlat
 }
 
-// planOnly makes a plan and drops it. Full reads all rows.
-func (e *Engine) planOnly(ctx context.Context, s *Sync, o PlanOptions, full bool, on basis) (summary owlatsync.Summary, err error) {
+// plan makes a plan and drops it. Full reads all rows.
+func (on basis) plan(ctx context.Context, s *Sync, o PlanOptions, full bool) (summary owlatsync.Summary, err error) {
+	e := on.engine
 	w, err := e.begin(s, on.reader, on.client)
 	if err != nil {
 		return summary, err
@@ -72,9 +74,11 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, o PlanOptions, full bool
 		}})
 	}
 	w.tell = progress.NewTeller(progress.About{Sync: s.Name}, observers, w.counter.Counts, e.client.Estimate)
-	if w.reading, err = (asked{ledger: e.ledger, sync: s, full: full}).reading(ctx); err == nil {
+	read := s.asked(e.ledger)
+	read.Full = full
+	if w.reading, err = read.Reading(ctx); err == nil {
 		var p *plan.Plan
-		p, err = w.plan(ctx, owlatsync.Part{}, o.Each, on.record)
+		p, err = planning{w}.plan(ctx, owlatsync.Part{}, o.Each, on.record)
 		summary = p.Summary
 		if summary.SetBack { // a run lists the contacts first; only Owlat knows how many there are besides those of the ledger
 			summary.Adoption.Requests += remote.ListingCost(summary.Entries)
@@ -91,16 +95,19 @@ func (e *Engine) planOnly(ctx context.Context, s *Sync, o PlanOptions, full bool
 	return summary, err
 }
 
+// planning is the part of a run that makes a plan.
+type planning struct{ *work }
+
 // plan settles doubts, reads the source and plans every row that changed. It returns the plan so far with an error too; the caller
 // must close it in any case.
-func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
+func (w planning) plan(ctx context.Context, part owlatsync.Part, each func(Decision) error, record func(ledger.Record) error) (*plan.Plan, error) {
 	before := w.counter.Counts().Total // --full has listed
 	defer w.seat.leave()
 	needs := plan.Needs{
-		Policies: w.policies, Ledger: w.reader, Contacts: unseated{w.asker(), &w.seat}, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.again, Each: each,
-		Clock: w.there, Adopted: true, Partial: !part.Whole(), Makes: w.imports.makes, Exporting: w.imports.exporting, Links: w.links.Able(), Reading: w.reading.told, Entries: w.reading.bookmark.Entries + w.reading.made,
+		Policies: w.policies, Ledger: w.reader, Contacts: unseated{w.asker(), &w.seat}, Place: &w.engine.place, Tell: w.tell, Notes: &w.reading.Again, Each: each,
+		Clock: w.there, Adopted: true, Partial: !part.Whole(), Makes: w.imports.makes, Exporting: w.imports.exporting, Links: w.links.Able(), Reading: w.reading.Told, Entries: w.reading.Entries(),
 	}
-	if w.reading.times > 1 { // later stretches of a run try no row again that has failed in it
+	if w.reading.Times > 1 { // later stretches of a run try no row again that has failed in it
 		needs.Tried = w.run.Started
 	}
 	state, err := w.reader.SyncState(ctx, w.sync.Name)
@@ -112,8 +119,8 @@ func (w *work) plan(ctx context.Context, part owlatsync.Part, each func(Decision
 		return plan.New(needs).Make(ctx, nil, err)
 	}
 	needs.Unsettled = w.unsettled
-	needs.Fresh, needs.Lasting = w.refreshed && w.reading.times == 1, w.sync.fresh() < 0
-	if !w.reading.changes {
+	needs.Fresh, needs.Lasting = w.refreshed && w.reading.Times == 1, w.sync.fresh() < 0
+	if !w.reading.Changes {
 		needs.Adopted = state.Adopted
 	}
 	if err := w.seat.take(ctx); err != nil {
@@ -161,14 +168,14 @@ func (w *work) settle(ctx context.Context, record func(ledger.Record) error) err
 }
 
 // scan reads all rows or only the changed ones, as decided in w.reading.
-func (w *work) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
+func (w planning) scan(ctx context.Context, part owlatsync.Part, end func(step.Decision)) (*scan.Scan, error) {
 	defer w.seat.read(func() int { return w.tell.State().Rows })()
-	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.again.Spoilt, Rows: w.reading.rows(ctx, w.sync.Source), Later: w.reading.times > 1}
-	if !w.reading.changes {
+	needs := scan.Needs{Policies: w.policies, Ledger: w.reader, Place: &w.engine.place, Tell: w.tell, End: end, Spoilt: w.reading.Again.Spoilt, Rows: w.reading.Rows(ctx, w.sync.Source), Later: w.reading.Times > 1}
+	if !w.reading.Changes {
 		return scan.Full(ctx, needs)
 	}
-	scanned, err := scan.Changes(ctx, needs, &w.reading.scan, slices.Concat(w.reading.named(), part.Only))
-	w.reading.told.From = w.reading.scan.From
+	scanned, err := scan.Changes(ctx, needs, &w.reading.Scan, slices.Concat(w.reading.Named(), part.Only))
+	w.reading.Told.From = w.reading.Scan.From
 	return scanned, err
 }
 

@@ -12,11 +12,10 @@ import (
 	"owlatsync/owlat"
 	"owlatsync/reconcile/apply"
 	"owlatsync/reconcile/ask"
-	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/policy"
 	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/reading"
 	"owlatsync/reconcile/remote"
-	"owlatsync/reconcile/step"
 )
 
 // beatEvery is how often a run brings its record up to date.
@@ -38,7 +37,7 @@ type work struct {
 	rest     func()                  // ends the beat
 	away     bool                    // the run waits, or has ended without its lock: its record is not its own
 	free     context.CancelCauseFunc // of the present lock's context
-	reading  *reading
+	reading  *reading.Reading
 	asking   *ask.Asker
 	seat     seat
 	run      ledger.Run
@@ -97,7 +96,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	defer w.seat.leave()
 	w.imports.makes = o.CreateMissing
 	w.claim = ledger.Claim{Purpose: fmt.Sprintf("run of sync %q", s.Name), Deployment: e.client.BaseURL()}
-	if w.lock, err = e.acquire(ctx, w.claim); err != nil {
+	if w.lock, err = e.locks.acquire(ctx, w.claim); err != nil {
 		return nil, err
 	}
 	w.free = func(error) {}
@@ -111,7 +110,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	}
 	var approved *ledger.Run
 	if held != 0 {
-		if approved, err = e.held(locked, s.Name, held); err != nil {
+		if approved, err = (holding{w}).held(locked, held); err != nil {
 			return nil, err
 		}
 		o.Part = approved.Part
@@ -132,7 +131,7 @@ func (e *Engine) run(ctx context.Context, s *Sync, o RunOptions, held int64) (re
 	if s.fresh() > 0 {
 		w.tell.Recall()
 	}
-	defer e.goesOn(s.Name, w.tell)()
+	defer e.running.goesOn(s.Name, w.tell)()
 	return w.whole(ctx, o, approved)
 }
 
@@ -212,18 +211,19 @@ func (w *work) beat() {
 // apply plans and applies, and returns what the end of the run records besides the run itself.
 func (w *work) apply(ctx context.Context, o RunOptions, approved *ledger.Run) (ending ledger.Ending, err error) {
 	locked := w.lock.Context()
-	read := asked{ledger: w.engine.ledger, sync: w.sync, full: o.Full, keys: o.Keys}
+	read := w.sync.asked(w.engine.ledger)
+	read.Full, read.Keys = o.Full, o.Keys
 	if approved != nil {
-		if read.like, read.keys = approved.Report, nil; read.like != nil && read.like.Reading != nil && read.like.Reading.Mode == owlatsync.ReadKeys {
-			if read.keys, err = (holding{w}).keys(locked, approved.ID); err != nil {
+		if read.Like, read.Keys = approved.Report, nil; read.Like != nil && read.Like.Reading != nil && read.Like.Reading.Mode == owlatsync.ReadKeys {
+			if read.Keys, err = (holding{w}).keys(locked, approved.ID); err != nil {
 				return ending, err
 			}
 		}
 	}
-	if w.reading, err = read.reading(locked); err != nil {
+	if w.reading, err = read.Reading(locked); err != nil {
 		return ending, err
 	}
-	w.tell.Reading(w.reading.told)
+	w.tell.Reading(w.reading.Told)
 	record := func(r ledger.Record) error { return w.lock.Record(locked, r) }
 	if err := (looking{w}).look(locked, o.Full, record); err != nil {
 		return ending, err
@@ -294,57 +294,6 @@ func (w looking) unsure(ctx context.Context, asked bool, record func(ledger.Reco
 		return record(r)
 	})
 	return err
-}
-
-// leave tells every row without an outcome as skipped because of err. It leaves out rows that left the source. It returns err,
-// joined with its own error.
-func (w *work) leave(p *plan.Plan, err error) error {
-	reason, category := apply.ReasonStopped, ledger.CategoryUnreached
-	if _, ok := errors.AsType[*SourceError](err); ok {
-		reason = "the source could not be read to its end, so that nothing was applied"
-	} else if _, moved := errors.AsType[*MovedError](err); moved {
-		reason, category = "the plan to be approved is not what would be done now, so that nothing was applied", ledger.CategoryHeld
-	} else if errors.Is(err, ErrHeld) {
-		reason, category = "a guard holds the run, so that nothing was applied", ledger.CategoryHeld
-		if held, ok := errors.AsType[*HeldError](err); ok && held.Begun {
-			reason = "a guard holds the rest of the run"
-		}
-	}
-	for r, readErr := range p.Rest() {
-		if readErr != nil {
-			return also(err, readErr)
-		}
-		w.tell.Row(step.NewDecision(r.Key, r.Position, r.Email, owlatsync.Skipped, reason), category, false)
-	}
-	return err
-}
-
-// keepRefused records the failures of renames that have no step in the plan, and of rows that were not imported. Everything else of their entries stays.
-func (w *work) keepRefused(ctx context.Context, p *plan.Plan) error {
-	ctx = context.WithoutCancel(ctx)
-	return inBatches(p.Refused(), func(batch []*step.Step) error {
-		keys := make([]string, len(batch))
-		for i, s := range batch {
-			keys[i] = s.Row.Key
-		}
-		entries, err := w.reader.Entries(ctx, w.sync.Name, keys)
-		if err != nil {
-			return readLedger(err)
-		}
-		var records []ledger.Record
-		for _, s := range batch {
-			if entry := entries[s.Row.Key]; entry != nil {
-				doubt := entry.Doubt
-				plan.Failing(entry, s.Entry.Failure)
-				entry.Doubt, entry.ChangedAt = doubt, w.reader.Now()
-				records = append(records, ledger.Record{Sync: w.sync.Name, Run: w.run.ID, Entry: entry, Event: string(owlatsync.Failed), Note: s.Reason})
-			}
-		}
-		if err := w.lock.Record(ctx, records...); err != nil {
-			return fmt.Errorf("record the rows that exchange addresses or were not imported: %w", err)
-		}
-		return nil
-	})
 }
 
 // status says how a run ended. A context that ends, for whatever reason but a lost lock, interrupts it.

@@ -9,6 +9,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/reconcile/apply"
 	"owlatsync/reconcile/plan"
+	"owlatsync/reconcile/reading"
 	"owlatsync/reconcile/step"
 )
 
@@ -66,12 +67,12 @@ func (s *stretch) make(ctx context.Context) (ending ledger.Ending, err error) {
 		}
 	}
 	began := time.Now()
-	s.plan, err = s.work.plan(ctx, s.options.Part, nil, func(r ledger.Record) error { return s.lock.Record(ctx, r) })
+	s.plan, err = planning{s.work}.plan(ctx, s.options.Part, nil, func(r ledger.Record) error { return s.lock.Record(ctx, r) })
 	if err != nil {
 		if s.before != nil {
 			return ending, s.abandon(err)
 		}
-		return ending, s.leave(s.plan, err)
+		return ending, unapplied{s.work}.leave(s.plan, err)
 	}
 	read := time.Now()
 	s.until, s.fair = s.sync.stale(began, read), read.Add(max(fairTurn, read.Sub(began)))
@@ -113,18 +114,18 @@ func (s *stretch) goOn() (err error) {
 	default:
 	}
 	var unreached []string
-	if s.reading.changes {
+	if s.reading.Changes {
 		for r, err := range s.before.unreached() {
 			if err != nil {
 				return err
 			}
-			if unreached = append(unreached, r.Row.Key); len(unreached) == againMost {
+			if unreached = append(unreached, r.Row.Key); len(unreached) == reading.Most {
 				break
 			}
 		}
 	}
 	s.settled = false // what the stretch before left in doubt is looked up
-	s.reading.afresh(unreached)
+	s.reading.Afresh(unreached)
 	s.tell.Afresh()
 	return nil
 }
@@ -177,16 +178,16 @@ func (s *stretch) approvedEarlier() *ledger.Run {
 // apply applies the plan, and returns what the end of the run records if this is the last stretch.
 func (s *stretch) apply(ctx context.Context) (ending ledger.Ending, err error) {
 	if s.before == nil {
-		if err := s.reading.begin(ctx, s.lock, s.sync.Name); err != nil {
-			return ending, s.leave(s.plan, err)
+		if err := s.reading.Begin(ctx, s.lock, s.sync.Name); err != nil {
+			return ending, unapplied{s.work}.leave(s.plan, err)
 		}
 	}
-	if err := s.keepRefused(ctx, s.plan); err != nil {
-		return ending, s.leave(s.plan, err)
+	if err := (unapplied{s.work}).keepRefused(ctx, s.plan); err != nil {
+		return ending, unapplied{s.work}.leave(s.plan, err)
 	}
 	part := s.options.Part
 	err = apply.Apply(ctx, apply.Needs{
-		Client: s.client, Ledger: s.reader, Writer: s.lock, Heard: s.engine.ledger, Held: held(s.work), Tell: s.tell, Links: s.links, Departed: s.engine.parted, Notes: &s.reading.again, Log: s.engine.log, Sync: s.sync.Name, Overwrite: s.policies.Overwrite,
+		Client: s.client, Ledger: s.reader, Writer: s.lock, Heard: s.engine.ledger, Held: held(s.work), Tell: s.tell, Links: s.links, Departed: s.engine.parted, Notes: &s.reading.Again, Log: s.engine.log, Sync: s.sync.Name, Overwrite: s.policies.Overwrite,
 		Run: s.run.ID, PrivateKey: s.sync.KeyIsAddress, Stop: s.options.Stop, Until: s.until, GivesWay: s.givesWay, Part: part, Workers: s.engine.workers,
 		SoFar: &s.soFar, Undated: s.plan.Undated,
 	}, s.plan)
@@ -196,7 +197,7 @@ func (s *stretch) apply(ctx context.Context) (ending ledger.Ending, err error) {
 	if ending.Settled, err = (holding{s.work}).settleHeld(ctx, s.approved, !part.Whole()); err != nil || !part.Whole() {
 		return ending, err
 	}
-	ending.Adopted, ending.Bookmark = true, s.reading.keep(s.plan.Summary, s.run.Started)
+	ending.Adopted, ending.Bookmark = true, s.reading.Keep(s.plan.Summary, s.run.Started)
 	return ending, nil
 }
 

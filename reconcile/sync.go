@@ -9,6 +9,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/reconcile/policy"
+	"owlatsync/reconcile/reading"
 	"owlatsync/reconcile/scan"
 )
 
@@ -50,6 +51,9 @@ const (
 	RemoteDeleteKeep     = policy.RemoteDeleteKeep
 	RemoteDeleteRecreate = policy.RemoteDeleteRecreate
 )
+
+// DefaultFullEvery is how often a run reads all rows of an Incremental source if the sync does not say.
+const DefaultFullEvery = 24 * time.Hour
 
 // Sync is one source with its policies.
 type Sync struct {
@@ -94,6 +98,11 @@ func (s *Sync) Policies() *policy.Policies {
 		Sync: s.Name, Topics: s.Topics, Suppressed: s.Suppressed, Nulls: s.Nulls, Overwrite: s.Overwrite, KeyIsAddress: s.KeyIsAddress, Duplicates: s.Duplicates, OnMissing: s.OnMissing,
 		OnRemoteDelete: s.OnRemoteDelete, Guards: s.Guards, Events: s.Events, Match: s.Match, Since: s.Since,
 	}
+}
+
+// asked returns how the sync is read of which nothing special is asked.
+func (s *Sync) asked(l ledger.Reader) reading.Asked {
+	return reading.Asked{Ledger: l, Policies: s.Policies(), Source: s.Source, FullEvery: s.FullEvery}
 }
 
 func (s *Sync) fresh() time.Duration { return cmp.Or(s.Fresh, DefaultFresh) }

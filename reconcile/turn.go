@@ -73,7 +73,7 @@ func (w waiting) goOn(ctx context.Context, o RunOptions) error {
 func (w waiting) relock(ctx context.Context) error {
 	claim := w.claim
 	claim.Wait = true
-	lock, err := w.engine.acquire(ctx, claim)
+	lock, err := w.engine.locks.acquire(ctx, claim)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"owlatsync/reconcile/ask"
 	"owlatsync/reconcile/plan"
 	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/reading"
 	"owlatsync/reconcile/scan"
 	"owlatsync/reconcile/scratch"
 )
@@ -27,7 +28,7 @@ func Unsendable(ctx context.Context, l ledger.Reader, s Sync, folder string, eac
 	tell := progress.NewTeller(progress.About{Sync: s.Name}, nil, func() (none owlatsync.RequestCounts) { return none }, func(int) time.Duration { return 0 })
 	policies := s.Policies()
 	planner := plan.New(plan.Needs{
-		Policies: policies, Ledger: l, Contacts: nobody{}, Place: place, Tell: tell, Notes: new(again), Adopted: true, Partial: true,
+		Policies: policies, Ledger: l, Contacts: nobody{}, Place: place, Tell: tell, Notes: new(reading.Again), Adopted: true, Partial: true,
 		Each: func(d Decision) error {
 			if d.Outcome != owlatsync.Invalid && d.Outcome != owlatsync.Duplicate {
 				return nil

@@ -111,8 +111,8 @@ func (e *Engine) Verify(ctx context.Context, syncs []Sync, o VerifyOptions) (v V
 // underLock compares all but memberships, and returns the contacts.
 func (e verification) underLock(ctx context.Context, syncs []Sync, o VerifyOptions, v *Verified, each func(Finding) error, tell *progress.Teller, next *next) (contacts *compare.Listing, err error) {
 	settled := newOverlay(e.ledger)
-	on := basis{reader: settled, record: settled.put, client: e.outside}
-	lock, err := e.acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL()})
+	on := basis{engine: e.Engine, reader: settled, record: settled.put, client: e.outside}
+	lock, err := e.locks.acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL()})
 	switch unwritable := errors.Is(err, ledger.ErrFull) || errors.Is(err, ledger.ErrReadOnly); {
 	case unwritable && !o.Repair: // nothing can be written, and no run can go on meanwhile
 		if err := e.belongs(ctx); err != nil {
@@ -169,7 +169,7 @@ func (e verification) verifySource(ctx context.Context, s Sync, o VerifyOptions,
 		}
 		return each(Finding{Kind: SourceAhead, Sync: s.Name, Key: d.Key, Address: d.Address(), Decision: &d})
 	}
-	_, err := e.planOnly(ctx, &s, PlanOptions{Each: found, Observers: o.Observers}, true, on)
+	_, err := on.plan(ctx, &s, PlanOptions{Each: found, Observers: o.Observers}, true)
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"owlatsync/reconcile/compare"
 	"owlatsync/reconcile/members"
 	"owlatsync/reconcile/progress"
+	"owlatsync/reconcile/reading"
 	"owlatsync/reconcile/remote"
 )
 
@@ -90,7 +91,7 @@ func (e verification) members(ctx context.Context, syncs []Sync, o VerifyOptions
 // withdraw makes removals due: the next run takes the contacts off, within its guards. It takes the lock for that, because only its holder writes
 // about rows, and leaves alone what a run has decided anew.
 func (e verification) withdraw(ctx context.Context, all []members.Withdrawal) (due int, err error) {
-	lock, err := e.acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL(), Wait: true})
+	lock, err := e.locks.acquire(ctx, ledger.Claim{Purpose: "verify", Deployment: e.client.BaseURL(), Wait: true})
 	if err != nil {
 		return 0, err
 	}
@@ -116,7 +117,7 @@ func (e verification) withdraw(ctx context.Context, all []members.Withdrawal) (d
 		if len(records) == 0 {
 			continue
 		}
-		if err := setBookmark(ctx, lock, sync, ledger.Bookmark{}); err != nil { // the next run must plan unchanged rows too
+		if err := reading.SetBookmark(ctx, lock, sync, ledger.Bookmark{}); err != nil { // the next run must plan unchanged rows too
 			return due, err
 		}
 		if err := lock.Record(ctx, records...); err != nil {

@@ -90,8 +90,7 @@ func Check(ctx context.Context, q Question) (Report, error) {
 	c.ledger(ctx)
 	for _, s := range c.Syncs {
 		q.Listener.Source(s)
-		c.schedule(s)
-		c.source(ctx, s)
+		(supply{c, s}).check(ctx)
 	}
 	(hearing{c}).check(ctx)
 	c.report.Type, c.report.Deployment, c.report.OK = "check", q.Config.Name, c.report.Failed == 0
@@ -111,16 +110,6 @@ type checker struct {
 	report   Report
 	readable bool // there is a ledger, and it can be read
 	contacts int  // that Owlat has, as far as it told
-}
-
-// schedule warns of a sync that a service runs only when somebody asks. Without settings of a service there is none to run it.
-func (c *checker) schedule(s config.Sync) {
-	if s.RunsByItself() || !c.Config.Serves() {
-		return
-	}
-	c.found(Finding{
-		Area: AreaSync, Sync: s.Name, Subject: "schedule", Status: Warning, Message: "\"owlat-sync serve\" runs it only when somebody asks: give it a schedule, such as schedule: every 15m, or listen or poll in its source",
-	})
 }
 
 // found notes a result that is no failure.

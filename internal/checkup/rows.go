@@ -94,8 +94,8 @@ func (t *tally) unsent() (rows int, why string) {
 }
 
 // judged tells how many of the rows would be sent. If none would be, a column is wrong, and the check fails.
-func (c *checker) judged(s config.Sync, t *tally) {
-	f := Finding{Area: AreaSync, Sync: s.Name, Subject: "rows", Status: OK}
+func (c supply) judged(t *tally) {
+	f := Finding{Area: AreaSync, Sync: c.sync.Name, Subject: "rows", Status: OK}
 	first := ""
 	if t.more {
 		first = "the first "
@@ -116,11 +116,9 @@ func (c *checker) judged(s config.Sync, t *tally) {
 	c.found(f)
 }
 
-// values checks what columns say yes and no in.
-type values struct{ *checker }
-
 // clear tells of values of consent columns that mean neither yes nor no.
-func (c values) clear(s config.Sync, t *tally) {
+func (c supply) clear(t *tally) {
+	s := c.sync
 	first := ""
 	if t.more {
 		first = "the first "
@@ -142,11 +140,11 @@ func (c values) clear(s config.Sync, t *tally) {
 }
 
 // neither tells of values of the columns of events that mean neither yes nor no.
-func (c values) neither(s config.Sync, t *tally) {
-	for _, ev := range s.Events {
+func (c supply) neither(t *tally) {
+	for _, ev := range c.sync.Events {
 		if n := t.neither[ev.Name]; n > 0 && ev.On == ledger.OnWhen {
 			c.found(Finding{
-				Area: AreaSync, Sync: s.Name, Subject: "event", Status: Warning,
+				Area: AreaSync, Sync: c.sync.Name, Subject: "event", Status: Warning,
 				Message: fmt.Sprintf("the column %q says neither yes nor no in %s\nthe event %s is not sent because of it, and nothing arms it again; make a boolean of it in the query",
 					ev.Column, words.Several(n, "row", "rows"), ev.Name),
 			})

@@ -61,8 +61,16 @@ func (r Row) MarshalJSON() ([]byte, error) {
 	return append(o, words.Member{Name: "valid", Value: r.Valid}, words.Text("reason", r.Reason)).MarshalJSON()
 }
 
-// source connects to the source of a sync, lists its columns and shows its first rows.
-func (c *checker) source(ctx context.Context, s config.Sync) {
+// supply checks what a sync brings to Owlat: when it runs, and its source with the rows.
+type supply struct {
+	*checker
+	sync config.Sync
+}
+
+// check checks the schedule, connects to the source, lists its columns and shows its first rows.
+func (c supply) check(ctx context.Context) {
+	c.schedule()
+	s := c.sync
 	ctx, cancel := context.WithTimeout(ctx, sourceTimeout)
 	defer cancel()
 	sample := Sample{Name: s.Name, Source: s.Target.String(), Columns: []Column{}, Rows: []Row{}}
@@ -70,14 +78,14 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 
 	src, closeSource, err := c.Opener.Source(s)
 	if err != nil {
-		c.sourceFailed(s, "source", err)
+		c.failed("source", err)
 		return
 	}
 	defer closeSource()
-	c.encoding(s)
+	c.encoding()
 	columns, err := src.Columns(ctx)
 	if err != nil {
-		c.sourceFailed(s, "source", err)
+		c.failed("source", err)
 		return
 	}
 	names := make([]string, len(columns))
@@ -87,13 +95,13 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 	}
 	c.found(Finding{Area: AreaSync, Sync: s.Name, Subject: "columns", Status: OK, Message: strings.Join(names, ", ")})
 	if err := src.Check(ctx); err != nil {
-		c.sourceFailed(s, "mapping", err)
+		c.failed("mapping", err)
 		return
 	}
 	if s.Cursor.Column != "" {
-		c.cursor(ctx, s, src)
+		c.cursor(ctx, src)
 	}
-	c.hidden(ctx, s, src)
+	c.hidden(ctx, src)
 	t := newTally(s.Reconcile(src))
 	for row, err := range src.Rows(ctx) {
 		if errors.Is(err, context.DeadlineExceeded) && t.rows > 0 {
@@ -101,7 +109,7 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 			break
 		}
 		if err != nil {
-			c.sourceFailed(s, "rows", err)
+			c.failed("rows", err)
 			return
 		}
 		if t.rows >= max(judgedRows, c.Rows) {
@@ -112,25 +120,36 @@ func (c *checker) source(ctx context.Context, s config.Sync) {
 			sample.Rows = append(sample.Rows, r)
 		}
 	}
-	duplicates := repeated{c}.find(ctx, s, t, sample.Rows)
-	c.judged(s, t)
-	repeated{c}.tell(s, t, duplicates)
-	values{c}.clear(s, t)
-	values{c}.neither(s, t)
-	c.lettered(s, t)
+	duplicates := repeated{c.checker}.find(ctx, s, t, sample.Rows)
+	c.judged(t)
+	repeated{c.checker}.tell(s, t, duplicates)
+	c.clear(t)
+	c.neither(t)
+	c.lettered(t)
 	if len(sample.Rows) > 0 {
 		c.Listener.Rows(s, sample.Rows)
 	}
 }
 
+// schedule warns of a sync that a service runs only when somebody asks. Without settings of a service there is none to run it.
+func (c supply) schedule() {
+	if c.sync.RunsByItself() || !c.Config.Serves() {
+		return
+	}
+	c.found(Finding{
+		Area: AreaSync, Sync: c.sync.Name, Subject: "schedule", Status: Warning, Message: "\"owlat-sync serve\" runs it only when somebody asks: give it a schedule, such as schedule: every 15m, or listen or poll in its source",
+	})
+}
+
 // cursor tells how changes are read, and whether an index makes that fast.
-func (c *checker) cursor(ctx context.Context, s config.Sync, src *source.Table) {
+func (c supply) cursor(ctx context.Context, src *source.Table) {
+	s := c.sync
 	indexed, err := src.CursorIndexed(ctx)
 	f := Finding{Area: AreaSync, Sync: s.Name, Subject: "cursor", Status: OK,
 		Message: fmt.Sprintf("runs read only what changed by %s, and all rows once in %s", s.Cursor.Column, words.Span(s.FullEvery))}
 	switch {
 	case err != nil:
-		c.sourceFailed(s, "cursor", err)
+		c.failed("cursor", err)
 		return
 	case !indexed:
 		f.Status = Warning
@@ -140,15 +159,15 @@ func (c *checker) cursor(ctx context.Context, s config.Sync, src *source.Table) 
 }
 
 // hidden tells of what may keep rows from this user.
-func (c *checker) hidden(ctx context.Context, s config.Sync, src *source.Table) {
+func (c supply) hidden(ctx context.Context, src *source.Table) {
 	switch why, err := src.Hidden(ctx); {
 	case err != nil:
-		c.sourceFailed(s, "hidden rows", err)
+		c.failed("hidden rows", err)
 	case why != "":
-		c.found(Finding{Area: AreaSync, Sync: s.Name, Subject: "hidden rows", Status: Warning, Message: why})
+		c.found(Finding{Area: AreaSync, Sync: c.sync.Name, Subject: "hidden rows", Status: Warning, Message: why})
 	}
 }
 
-func (c *checker) sourceFailed(s config.Sync, subject string, err error) {
-	c.fail(exitcode.Of(err), Finding{Area: AreaSync, Sync: s.Name, Subject: subject, Message: err.Error()})
+func (c supply) failed(subject string, err error) {
+	c.fail(exitcode.Of(err), Finding{Area: AreaSync, Sync: c.sync.Name, Subject: subject, Message: err.Error()})
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"owlatsync"
-	"owlatsync/internal/config"
 	"owlatsync/internal/garbled"
 	"owlatsync/internal/sourcedsn"
 	"owlatsync/internal/words"
@@ -18,7 +17,8 @@ import (
 const garbledFew = 3
 
 // encoding tells how a CSV file writes its characters, if it is not UTF-8, and what its source needs to be told to read it.
-func (c *checker) encoding(s config.Sync) {
+func (c supply) encoding() {
+	s := c.sync
 	if s.Target.Kind() != sourcedsn.KindCSV {
 		return
 	}
@@ -45,7 +45,8 @@ func (t *tally) garbled(row *owlatsync.Row) {
 }
 
 // lettered warns if the names in several rows have lost their letters, and says why.
-func (c *checker) lettered(s config.Sync, t *tally) {
+func (c supply) lettered(t *tally) {
+	s := c.sync
 	rows := 0
 	for _, n := range t.lost {
 		rows += n

@@ -121,7 +121,14 @@ var table = map[string][]string{
 		"/", "/ledger", "/owlat", "/reconcile/ask", "/reconcile/consent", "/reconcile/own", "/reconcile/policy", "/reconcile/progress", "/reconcile/remote",
 		"/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
 	},
-	"/reconcile/apply":   {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/own", "/reconcile/progress", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile/reading": {"/", "/ledger", "/reconcile/policy", "/reconcile/scan", "github.com/zeebo/xxh3"},
+	"/reconcile/mark":    {"/owlat", "/reconcile/remote"},
+	"/reconcile/clock":   {"/ledger", "/owlat", "/reconcile/mark", "/reconcile/remote"},
+	"/reconcile/taken":   {"/ledger", "/reconcile/remote", "/reconcile/step"},
+	"/reconcile/apply": {
+		"/", "/ledger", "/owlat", "/reconcile/clock", "/reconcile/consent", "/reconcile/mark", "/reconcile/own", "/reconcile/progress", "/reconcile/remote",
+		"/reconcile/step", "/reconcile/taken",
+	},
 	"/reconcile/members": {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/policy", "/reconcile/remote"},
 	"/reconcile/compare": {
 		"/", "/ledger", "/owlat", "/reconcile/members", "/reconcile/own", "/reconcile/progress", "/reconcile/remote", "/reconcile/step",
@@ -130,7 +137,7 @@ var table = map[string][]string{
 	"/reconcile/bar":     {"/", "/ledger", "/owlat", "/reconcile/consent", "/reconcile/remote"},
 	"/reconcile": {
 		"/", "/ledger", "/owlat", "/reconcile/apply", "/reconcile/ask", "/reconcile/compare", "/reconcile/consent", "/reconcile/handout", "/reconcile/kept", "/reconcile/members", "/reconcile/plan", "/reconcile/policy", "/reconcile/progress",
-		"/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step", "github.com/zeebo/xxh3",
+		"/reconcile/reading", "/reconcile/remote", "/reconcile/rounds", "/reconcile/scan", "/reconcile/scratch", "/reconcile/step",
 	},
 
 	"/source": {

@@ -16,6 +16,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/progress"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
@@ -120,7 +121,7 @@ type run struct {
 func Apply(ctx context.Context, n Needs, plan Plan) error {
 	if n.SoFar.pool == nil {
 		stillHeld := func(context.Context, owlat.Attempt) error { return n.Held() } // after the mark, which may have taken long
-		client, err := n.Client.With(owlat.WithBeforeSend(beforeSend), owlat.WithBeforeSend(stillHeld))
+		client, err := n.Client.With(owlat.WithBeforeSend(mark.Before), owlat.WithBeforeSend(stillHeld))
 		if err != nil {
 			return fmt.Errorf("record requests before they are sent: %w", err)
 		}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -12,9 +11,11 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
+	"owlatsync/reconcile/taken"
 )
 
 // creation creates the contact of a row, or goes on with one that is there.
@@ -23,8 +24,10 @@ type creation struct{ *row }
 // create creates the contact. It records that right before it is sent, so that a contact found after a kill or a lost answer is known
 // to be ours (Invariant 3).
 func (r creation) create(ctx context.Context) error {
-	if err := r.freed(ctx); err != nil {
-		return err
+	if r.s.Awaits {
+		if err := r.blocked(taken.Awaited(ctx, r.Ledger, r.Sync, r.s.Row)); err != nil {
+			return err
+		}
 	}
 	if r.s.Import != nil && r.e.Origin == ledger.OriginExported {
 		if found, err := r.seek(ctx); found || err != nil {
@@ -64,34 +67,11 @@ func (r creation) create(ctx context.Context) error {
 }
 
 func (r creation) createOnce(ctx context.Context) (c *owlat.Contact, err error) {
-	err = r.call(ctx, once(r.intend), func(ctx context.Context) (err error) {
+	err = mark.Call(ctx, mark.Once(r.intend), func(ctx context.Context) (err error) {
 		c, err = r.client.Contacts.Create(ctx, remote.Creation(r.s.Row))
 		return err
 	})
 	return c, err
-}
-
-// freed returns an error if another row should have freed the address and has not: Owlat would give it to a second contact.
-func (r creation) freed(ctx context.Context) error {
-	if !r.s.Awaits {
-		return nil
-	}
-	email := r.s.Row.Email
-	held, err := r.Ledger.Holders(ctx, []string{email})
-	if err != nil {
-		return r.readFailed(err)
-	}
-	for _, h := range held {
-		if h.Sync == r.Sync && h.Entry.Key != r.s.Row.Key && h.Entry.ContactID != "" && h.Entry.Email == email && h.Entry.Origin != ledger.OriginGone {
-			return taken(step.Ref(h.Sync, h.Entry.Key), "it is the contact %s of %s, which was to get another one", h.Entry.ContactID, step.RowName(h.Entry.Key))
-		}
-	}
-	return nil
-}
-
-func taken(by ledger.RowRef, format string, args ...any) error {
-	return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Holder: by,
-		Reason: "another contact in Owlat has the row's address: " + fmt.Sprintf(format, args...)}
 }
 
 // intend records that a create is about to be sent, unless that is recorded.
@@ -99,7 +79,7 @@ func (r creation) intend(ctx context.Context) error {
 	if !r.e.Intent.Create.IsZero() {
 		return nil
 	}
-	now, _, known := r.owlatTime()
+	now, _, known := r.clock.Bounds()
 	r.e.Intent, r.e.Identity, r.e.Doubt = ledger.Intent{Create: now, Local: !known}, r.s.Row.Email, true
 	own.Send(r.Overwrite, r.e, own.Wanted{Email: r.s.Row.Email, Fields: r.s.Row.Fields})
 	bare := *r.e
@@ -151,7 +131,7 @@ func (r creation) met(ctx context.Context, refusal error, doubt ledger.Intent) e
 	}
 	if remote.IsGone(err) {
 		r.intendNot()
-		why, by := r.holder(ctx, true)
+		why, by := taken.Holder(ctx, r.Ledger, r.Sync, r.s.Row, true)
 		return &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryDrift, Err: refusal, Holder: by, Reason: "Owlat refuses to create the contact although none has " +
 			"this address. A contact that once had it still holds it: " +
 			cmp.Or(r.s.Left, why+". It ends when that contact is deleted or gets its old address back")}
@@ -171,7 +151,7 @@ func (r creation) found(ctx context.Context, c owlat.Contact, doubt ledger.Inten
 	}
 	if rival != "" {
 		r.intendNot()
-		return taken(step.Ref(r.Sync, rival), "it is the contact %s of %s", c.ID, step.RowName(rival))
+		return taken.By(step.Ref(r.Sync, rival), "it is the contact %s of %s", c.ID, step.RowName(rival))
 	}
 	ours := remote.Mine(r.client, r.Ledger, doubt, c) && !elsewhere
 	if ours {
@@ -289,23 +269,4 @@ func (r creation) goOn(e *ledger.Entry, outcome owlatsync.Outcome, planned []owl
 			r.result.reason = step.ReasonNeverOwlat
 		}
 	}
-}
-
-// holder says who has the address, if the ledger knows a contact that exists, and names its row. Drift says that no contact has it as its
-// present address, so that only one that once had it can hold it.
-func (r *row) holder(ctx context.Context, drift bool) (says string, by ledger.RowRef) {
-	email := r.s.Row.Email
-	held, err := r.Ledger.Holders(ctx, []string{email})
-	if err == nil {
-		for _, h := range held {
-			e := h.Entry
-			if e.ContactID == "" || e.Origin == ledger.OriginGone || h.Sync == r.Sync && e.Key == r.s.Row.Key {
-				continue
-			}
-			if drift && e.Identity == email && e.Email != email || !drift && e.Email == email {
-				return fmt.Sprintf("it belongs to the contact %s of %s in sync %q", e.ContactID, step.RowName(e.Key), h.Sync), step.Ref(h.Sync, e.Key)
-			}
-		}
-	}
-	return "no row of the ledger is known to stand for it", by
 }

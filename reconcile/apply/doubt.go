@@ -53,7 +53,7 @@ func (r membership) settleAdds(ctx context.Context, adds bool) error {
 	if len(doubtful) == 0 && (len(others) == 0 || !r.removes()) || r.e.ContactID == "" {
 		return nil
 	}
-	now, _, told := r.owlatTime()
+	now, _, told := r.clock.Bounds()
 	c, err := remote.Find(ctx, r.client, r.e.ContactID)
 	switch {
 	case err != nil && len(doubtful) == 0:
@@ -138,7 +138,7 @@ func reasonUnsure(m *ledger.Membership) string {
 // markAdd records that an add is about to be sent, unless the person has left.
 func (r membership) markAdd(ctx context.Context, topic string) error {
 	if r.e.Witness.IsZero() { // only the time of sending will tell whether the person has left since
-		r.askTime(ctx)
+		r.clock.Learn(ctx)
 	}
 	if left, err := r.hasLeft(ctx, topic); err != nil { // the last look before the add
 		return err
@@ -148,7 +148,7 @@ func (r membership) markAdd(ctx context.Context, topic string) error {
 	m := r.e.Membership(topic)
 	before := *m
 	now := time.Now()
-	m.State, m.At, m.Sent, m.Off = ledger.MemberSent, r.now(), dated(r).since(now), time.Time{}
+	m.State, m.At, m.Sent, m.Off = ledger.MemberSent, r.clock.Now(), r.clock.Since(now, r.movedAt), time.Time{}
 	r.sentAt[topic] = now
 	if err := r.flush(ctx); err != nil {
 		*r.e.Membership(topic) = before
@@ -166,7 +166,7 @@ func (r dated) moved() {
 	r.movedAt = time.Now()
 	for i := range r.e.Memberships {
 		if m := &r.e.Memberships[i]; r.looked && m.State == ledger.MemberSent {
-			m.Sent = cmp.Or(r.movedBy(), m.Sent)
+			m.Sent = cmp.Or(r.clock.By(r.movedAt), m.Sent)
 		}
 	}
 }
@@ -176,40 +176,9 @@ func (r dated) moved() {
 func (r dated) prepare(ctx context.Context) {
 	doubtful := slices.ContainsFunc(r.e.Memberships, func(m ledger.Membership) bool { return m.State == ledger.MemberSent })
 	moves := slices.ContainsFunc(r.s.Changes, func(c owlatsync.Change) bool { return c.Kind != owlatsync.AddTopic && c.Kind != owlatsync.AdoptContact })
-	if doubtful && moves && !r.timedClosely(time.Now()) {
-		r.askOwlat(ctx)
+	if doubtful && moves && !r.clock.Closely(time.Now()) {
+		r.clock.Ask(ctx)
 	}
-}
-
-// closely is how narrow the bounds of Owlat's clock must be to tell what a step has moved from what a person does right after it.
-const closely = 250 * time.Millisecond
-
-// movedBy returns when, at the latest on Owlat's clock, a request of this step may have moved what Owlat tells of the contact. It is zero
-// if none has, or if the clock is not known closely: then a doubt takes it for somebody else's doing.
-func (r dated) movedBy() time.Time {
-	if r.movedAt.IsZero() || !r.timedClosely(r.movedAt) {
-		return time.Time{}
-	}
-	_, latest, _ := r.client.ServerTime(r.movedAt)
-	return latest
-}
-
-func (r dated) timedClosely(at time.Time) bool {
-	earliest, latest, known := r.client.ServerTime(at)
-	return known && latest.Sub(earliest) <= closely
-}
-
-// since returns the time on Owlat's clock beyond which whoever leaves after an add was sent moves the contact's updatedAt, and what this
-// step did before it does not. It is zero if the clock is not known.
-func (r dated) since(sent time.Time) time.Time {
-	earliest, _, known := r.client.ServerTime(sent)
-	if moved := r.movedBy(); moved.After(earliest) {
-		return moved
-	}
-	if !known {
-		return time.Time{}
-	}
-	return earliest
 }
 
 // sharpen dates an add of this step again whose answer was lost. If Owlat's clock is not known closely, it asks for the time.
@@ -218,8 +187,8 @@ func (r dated) sharpen(ctx context.Context, m *ledger.Membership) {
 	if !here || r.movedAt.IsZero() {
 		return
 	}
-	if !r.timedClosely(sent) {
-		r.askOwlat(ctx)
+	if !r.clock.Closely(sent) {
+		r.clock.Ask(ctx)
 	}
-	m.Sent = r.since(sent)
+	m.Sent = r.clock.Since(sent, r.movedAt)
 }

@@ -10,6 +10,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -44,11 +45,11 @@ func (r notice) notify(ctx context.Context) error {
 			return err
 		}
 		unsent := slices.Clone(r.e.Events)
-		err := r.call(ctx, once(func(ctx context.Context) error {
+		err := mark.Call(ctx, mark.Once(func(ctx context.Context) error {
 			if barred, err := never(r).barred(ctx); err != nil || barred != "" {
 				return cmp.Or(err, errBarred)
 			}
-			m.State, m.At = ledger.EventSent, r.now()
+			m.State, m.At = ledger.EventSent, r.clock.Now()
 			step.See(r.e.Events, *m)
 			err := r.flush(ctx)
 			if err != nil {

@@ -28,8 +28,8 @@ func (r known) read(ctx context.Context, contact string) bool {
 	if err != nil {
 		return false
 	}
-	r.askTime(ctx)
-	r.members, r.readAt, r.shown = members, r.now(), shown
+	r.clock.Learn(ctx)
+	r.members, r.readAt, r.shown = members, r.clock.Now(), shown
 	return true
 }
 
@@ -110,7 +110,7 @@ func (r known) departures(ctx context.Context, contact, email string) error {
 	if err != nil {
 		return err
 	}
-	r.date()
+	r.clock.Date(r.e.Memberships, r.Undated)
 	if left := consent.Departed(holders, optOuts, r.members, r.readAt); len(left) > 0 {
 		at, err := r.present(ctx, contact, left)
 		if err != nil || r.gone || at.IsZero() {

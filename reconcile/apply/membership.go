@@ -10,6 +10,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/remote"
 )
 
@@ -47,13 +48,13 @@ func (r membership) addTopic(ctx context.Context, topic string) error {
 	case err == nil:
 		witness := r.e.Witness
 		m := r.set(topic, ledger.MemberAdded)
-		m.At, m.Sent = r.now(), time.Time{}
+		m.At, m.Sent = r.clock.Now(), time.Time{}
 		if sent.DOIStatus == owlat.DOIPending { // to ask for a confirmation moves what Owlat tells
 			r.e.Witness = time.Time{}
 			dated(r).moved()
 		}
 		r.event("topic added", topic)
-		if err := (optIn{r.row}).answered(ctx, topic, sent.DOIStatus, witness); err != nil {
+		if err := optIn(r).answered(ctx, topic, sent.DOIStatus, witness); err != nil {
 			return err
 		}
 		return never(r).again(ctx, topic)
@@ -94,7 +95,7 @@ func (r membership) sendAdd(ctx context.Context, topic string) (sent *owlat.Memb
 				return nil, errNotAgain
 			}
 		}
-		err = r.call(ctx, func(ctx context.Context) error { return r.markAdd(ctx, topic) }, func(ctx context.Context) (err error) {
+		err = mark.Call(ctx, func(ctx context.Context) error { return r.markAdd(ctx, topic) }, func(ctx context.Context) (err error) {
 			sent, err = r.client.Topics.Add(ctx, topic, owlat.AddMemberRequest{ContactID: r.e.ContactID})
 			return err
 		})
@@ -133,8 +134,8 @@ func (r membership) hasLeft(ctx context.Context, topic string) (bool, error) {
 	if len(found) == 0 && r.e.Membership(topic).State != ledger.MemberOptedOut {
 		return false, nil
 	}
-	r.askTime(ctx)
-	r.date()
+	r.clock.Learn(ctx)
+	r.clock.Date(r.e.Memberships, r.Undated)
 	m, left := consent.HeedBeforeAdd(*r.e.Membership(topic), found)
 	r.e.Memberships = consent.Heed(r.e.Memberships, found)
 	if !left {

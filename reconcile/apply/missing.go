@@ -9,6 +9,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -151,7 +152,7 @@ func (r absence) others(ctx context.Context) ([]ledger.Holder, error) {
 // delete. That it is about to is recorded right before, so that a row that comes back does not count as in step.
 func (r absence) delete(ctx context.Context) error {
 	before := r.e.Origin
-	err := r.call(ctx, once(func(ctx context.Context) error {
+	err := mark.Call(ctx, mark.Once(func(ctx context.Context) error {
 		r.e.Origin, r.e.Doubt = ledger.OriginDeleting, true
 		err := r.flush(ctx)
 		if err != nil {
@@ -174,7 +175,7 @@ func (r absence) delete(ctx context.Context) error {
 		}
 		r.gone = false
 	}
-	r.e = remote.Deleted(r.e, r.now())
+	r.e = remote.Deleted(r.e, r.clock.Now())
 	r.event("deleted", "")
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -122,8 +123,8 @@ func (r never) send(ctx context.Context) (ended int, err error) {
 	if err := r.flushFirst(ctx); err != nil {
 		return 0, err
 	}
-	err = r.call(ctx, once(func(ctx context.Context) error {
-		earliest, _, _ := r.owlatTime()
+	err = mark.Call(ctx, mark.Once(func(ctx context.Context) error {
+		earliest, _, _ := r.clock.Bounds()
 		about := ledger.Suppression{Email: r.e.ContactID, Reason: r.word, At: r.Ledger.Now(), Sent: earliest}
 		return (barring{r.run}).suppress(ctx, about)
 	}), func(ctx context.Context) (err error) {
@@ -161,7 +162,7 @@ func (r never) again(ctx context.Context, topic string) error {
 
 // told records that Owlat has confirmed the opt-out.
 func (r never) told(ctx context.Context) error {
-	at := r.now()
+	at := r.clock.Now()
 	if err := r.siblings(ctx, at); err != nil {
 		return err
 	}

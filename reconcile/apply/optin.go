@@ -3,11 +3,13 @@ package apply
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/consent"
 	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
 )
@@ -40,9 +42,9 @@ func (r optIn) answered(ctx context.Context, topic, status string, witness time.
 // waits notes that Owlat waits for the person's confirmation, and whether it has sent the mail that asks for it. Mailed says that the
 // person has a mail to follow, as far as that is known.
 func (r optIn) waits(ctx context.Context, m *ledger.Membership, witness time.Time) (mailed bool, err error) {
-	earlier := waiting(r.s.Entry, m.Topic)
+	earlier := consent.Waiting(r.s.Entry, m.Topic)
 	ours := r.e.Origin == ledger.OriginCreated
-	if earlier.since.IsZero() {
+	if earlier.Since.IsZero() {
 		if !r.e.Asked().IsZero() {
 			return true, nil // an earlier add of this step has asked
 		}
@@ -52,17 +54,17 @@ func (r optIn) waits(ctx context.Context, m *ledger.Membership, witness time.Tim
 		}
 		ours = ours || created
 	}
-	if earlier.since.IsZero() {
+	if earlier.Since.IsZero() {
 		if ours || !r.waitedBefore(ctx, witness) {
 			m.Pending = m.At
 			return true, nil
 		}
-		earlier = wait{left: true} // nobody knows since when, nor whether the person has left since
+		earlier = consent.Wait{Left: true} // nobody knows since when, nor whether the person has left since
 	}
-	if !earlier.left {
+	if !earlier.Left {
 		return true, nil
 	}
-	if !earlier.topic {
+	if !earlier.Topic {
 		asks, err := ledger.Asks(ctx, r.Ledger, r.Sync)
 		if err != nil {
 			return false, r.readFailed(err)
@@ -71,8 +73,8 @@ func (r optIn) waits(ctx context.Context, m *ledger.Membership, witness time.Tim
 			return false, nil
 		}
 	}
-	m.Pending, m.Unmailed = cmp.Or(m.Pending, earlier.since), true
-	if !earlier.since.IsZero() { // else they may just have signed up by themselves
+	m.Pending, m.Unmailed = cmp.Or(m.Pending, earlier.Since), true
+	if !earlier.Since.IsZero() { // else they may just have signed up by themselves
 		r.unconfirmed = step.ReasonUnconfirmed(m.Topic, m.Pending, m.At)
 	}
 	return false, nil
@@ -99,41 +101,13 @@ func (r optIn) waitedBefore(ctx context.Context, witness time.Time) bool {
 	return c.UpdatedAt.Equal(witness)
 }
 
-// wait is what the ledger knows of a confirmation for which Owlat waited before a step.
-type wait struct {
-	since time.Time // zero: it did not
-	topic bool      // the topic of the add is known to ask for it
-	left  bool      // the person has been off a topic since, or may have been
-}
-
-func waiting(e *ledger.Entry, topic string) (w wait) {
-	for _, m := range e.Memberships {
-		if m.Pending.IsZero() {
-			continue
-		}
-		if w.since.IsZero() || m.Pending.Before(w.since) {
-			w.since = m.Pending
-		}
-		w.topic = w.topic || m.Topic == topic
-		w.left = w.left || m.State != ledger.MemberAdded
-	}
-	return w
-}
-
-// waitingElsewhere is waiting for the other entries of the contact. Created says that another sync created it.
-func (r optIn) waitingElsewhere(ctx context.Context, topic string) (w wait, created bool, err error) {
+// waitingElsewhere is consent.Waiting for the other entries of the contact. Created says that another sync created it.
+func (r optIn) waitingElsewhere(ctx context.Context, topic string) (w consent.Wait, created bool, err error) {
 	others, err := r.Ledger.Sharers(ctx, []string{r.e.ContactID})
 	if err != nil {
 		return w, false, r.readFailed(err)
 	}
-	for _, h := range others {
-		if h.Sync == r.Sync && h.Entry.Key == r.e.Key {
-			continue
-		}
-		created = created || h.Entry.Origin == ledger.OriginCreated || h.Entry.Origin == ledger.OriginDeleting
-		if o := waiting(h.Entry, topic); !o.since.IsZero() && (w.since.IsZero() || o.since.Before(w.since)) {
-			w = o
-		}
-	}
+	others = slices.DeleteFunc(others, func(h ledger.Holder) bool { return h.Sync == r.Sync && h.Entry.Key == r.e.Key })
+	w, created = consent.WaitingElsewhere(others, topic)
 	return w, created, nil
 }

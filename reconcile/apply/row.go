@@ -9,8 +9,11 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/clock"
 	"owlatsync/reconcile/consent"
+	"owlatsync/reconcile/remote"
 	"owlatsync/reconcile/step"
+	"owlatsync/reconcile/taken"
 )
 
 // lostTries is how often a create or a topic add is sent in all if its answer is lost.
@@ -20,6 +23,7 @@ const lostTries = 3
 type row struct {
 	*run
 	client *owlat.Client // from the pool
+	clock  clock.Clock   // Owlat's
 	s      *step.Step    // a copy
 	e      *ledger.Entry // a copy: the entry now
 	// pending are events that Owlat has confirmed and that are not recorded yet.
@@ -50,7 +54,7 @@ type row struct {
 func (a *run) row(client *owlat.Client, planned *step.Step) *row {
 	s, e := *planned, *planned.Entry
 	e.Memberships = slices.Clone(e.Memberships)
-	return &row{run: a, client: client, s: &s, e: &e, sentAt: make(map[string]time.Time), result: result{outcome: s.Outcome, reason: s.Reason}}
+	return &row{run: a, client: client, clock: clock.Of(client, a.Ledger), s: &s, e: &e, sentAt: make(map[string]time.Time), result: result{outcome: s.Outcome, reason: s.Reason}}
 }
 
 // apply carries out a step and tells its outcome.
@@ -116,7 +120,7 @@ func (r *row) send(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.released(ctx); err != nil {
+	if err := r.blocked(taken.Kept(ctx, r.Ledger, r.Sync, r.s.After)); err != nil {
 		return err
 	}
 	if r.e.ContactID == "" {
@@ -152,25 +156,13 @@ func (r *row) send(ctx context.Context) error {
 	return notice{r}.notify(ctx)
 }
 
-// released returns an error if the contact of a row that left the source still has the address that the row needs, although this run
-// was to delete it. Owlat would refuse the address.
-func (r *row) released(ctx context.Context) error {
-	if len(r.s.After) == 0 {
-		return nil
-	}
-	entries, err := r.Ledger.Entries(ctx, r.Sync, r.s.After)
-	if err != nil {
+// blocked returns the failure of a row whose address is taken, if it is, or that of looking for it.
+func (r *row) blocked(by *remote.Failure, err error) error {
+	switch {
+	case err != nil:
 		return r.readFailed(err)
-	}
-	for _, key := range r.s.After {
-		if e := entries[key]; e != nil && e.ContactID != "" && e.Origin != ledger.OriginGone {
-			if e.Origin == ledger.OriginAdopted { // it was merged into this one
-				return taken(step.Ref(r.Sync, key), "%s has left the source, and the contact %s, into which Owlat merged its own, has it: the sync did not create "+
-					"that one, so it is not deleted: delete that contact in Owlat, or give it another address there", step.RowName(key), e.ContactID)
-			}
-			return taken(step.Ref(r.Sync, key), "it is the contact %s of %s, which has left the source: it is to be deleted first, and that did not come about; "+
-				"the next run tries again", e.ContactID, step.RowName(key))
-		}
+	case by != nil:
+		return by
 	}
 	return nil
 }
@@ -244,12 +236,21 @@ func (r *row) flush(ctx context.Context) error {
 	for i := range r.pending {
 		r.pending[i].Entry, r.pending[i].Replaces = r.e, r.s.OldKey
 	}
-	r.date()
+	r.clock.Date(r.e.Memberships, r.Undated)
 	r.e.ChangedAt = r.Ledger.Now()
 	err := r.record(ctx, r.pending...)
 	r.lost = r.lost || err != nil && slices.ContainsFunc(r.pending, func(p ledger.Record) bool { return p.Event != "" })
 	r.pending = nil
 	return err
+}
+
+// flushFirst makes durable what Owlat has confirmed for the row, because the next request may wait long for its turn. Where nothing
+// waits, the mark of that request does it.
+func (r *row) flushFirst(ctx context.Context) error {
+	if rate, _ := r.client.Rate(); len(r.pending) == 0 || rate == 0 {
+		return nil
+	}
+	return r.flush(ctx)
 }
 
 // readFailed is ledgerFailed for a failed read.

@@ -10,8 +10,10 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/own"
 	"owlatsync/reconcile/remote"
+	"owlatsync/reconcile/taken"
 )
 
 // alteration brings the fields of a row's contact in step.
@@ -48,7 +50,7 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	due := r.e.Events
 	var c *owlat.Contact
 	// Without this record, a row that changes back before the next run would count as in step while the contact has changed.
-	err = r.call(ctx, once(func(ctx context.Context) (err error) {
+	err = mark.Call(ctx, mark.Once(func(ctx context.Context) (err error) {
 		r.e.Doubt, r.e.Events = true, r.s.Awaited(due)
 		own.Send(r.Overwrite, r.e, write)
 		if known {
@@ -73,7 +75,7 @@ func (r alteration) updateOnce(ctx context.Context) (sent bool, err error) {
 	case remote.IsGone(err):
 		return true, heir(r).follow(ctx)
 	case errors.Is(err, owlat.ErrConflict) && u.Email != nil:
-		why, by := r.holder(ctx, false)
+		why, by := taken.Holder(ctx, r.Ledger, r.Sync, r.s.Row, false)
 		return true, &remote.Failure{Class: ledger.RetryLater, Category: ledger.CategoryTaken, Err: err, Holder: by,
 			Reason: "another contact in Owlat has the row's new address: " + cmp.Or(r.s.Left, why)}
 	case err != nil:

@@ -9,6 +9,7 @@ import (
 	"owlatsync"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
+	"owlatsync/reconcile/mark"
 	"owlatsync/reconcile/remote"
 )
 
@@ -76,7 +77,7 @@ func (r withdrawal) removeTopic(ctx context.Context, topic string) error {
 
 // out notes that the contact is off a topic.
 func (r withdrawal) out(m *ledger.Membership) {
-	m.State, m.At = ledger.MemberLeft, r.now()
+	m.State, m.At = ledger.MemberLeft, r.clock.Now()
 	if !r.s.Missing {
 		m.Consent, m.State = false, ledger.MemberOut
 	}
@@ -100,9 +101,9 @@ func (r withdrawal) removeOnce(ctx context.Context, topic string) error {
 	before, witness := *r.e.Membership(topic), r.e.Witness
 	undo := func() { *r.e.Membership(topic), r.e.Witness = before, witness }
 	removed := false
-	err := r.call(ctx, once(func(ctx context.Context) error {
+	err := mark.Call(ctx, mark.Once(func(ctx context.Context) error {
 		m := r.e.Membership(topic)
-		m.State, m.Consent, m.At = ledger.MemberLeaving, r.s.Missing && m.Consent, r.now()
+		m.State, m.Consent, m.At = ledger.MemberLeaving, r.s.Missing && m.Consent, r.clock.Now()
 		r.e.Witness = time.Time{} // a removal moves what Owlat tells
 		err := r.flush(ctx)
 		if err != nil {
