@@ -120,8 +120,6 @@ var table = []line{
 		"the add that was never answered worked, or they came by themselves"},
 	{has{consent.Unsure}, IsOff, always, Off, Either,
 		"the add that was never answered did not work, or they have left since"},
-	{has{consent.Imported}, IsOff, always, Off, Either,
-		"Owlat's importer was to put them on it, and did not, or they have left since"},
 	{has{consent.OptedOut}, IsOn, always, On, ShouldBeOff,
 		"they came back by themselves, or were put on it by somebody else"},
 

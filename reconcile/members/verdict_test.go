@@ -52,8 +52,6 @@ func TestJudge(t *testing.T) {
 		{consent.TakingOff, IsOff, "", Facts{}, Agrees, ShouldBeOff},
 		{consent.Unsure, IsOn, "", Facts{}, On, Either},
 		{consent.Unsure, IsOff, "", Facts{}, Off, Either},
-		{consent.Imported, IsOn, "", Facts{}, Agrees, Either},
-		{consent.Imported, IsOff, "", Facts{}, Off, Either},
 		{consent.OptedOut, IsOn, "", Facts{}, On, ShouldBeOff},
 		{consent.OptedOut, IsOff, "", Facts{}, Agrees, ShouldBeOff},
 		{consent.SaidNo, IsOn, "", Facts{}, On, Either},
