@@ -45,6 +45,9 @@ type Exported struct {
 //
 // Errors: *ledger.LockedError, *ledger.DeploymentError, *SourceError, *StoppedError, the context's cause, and those of Write, Written and the ledger.
 func (e *Engine) Export(ctx context.Context, s Sync, o ExportOptions) (done Exported, err error) {
+	if s.Match {
+		return done, fmt.Errorf("sync %q only sends events, and creates nobody: it has nobody to export", s.Name)
+	}
 	s.Events = nil // the importer fires none
 	if err := s.validate(); err != nil {
 		return done, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -114,6 +115,19 @@ func TestExportHandsOutWhoIsNew(t *testing.T) {
 		}
 		if writes := w.server.Stats().Writes; writes != 3 { // those of the run
 			t.Errorf("%d writes", writes)
+		}
+	})
+}
+
+// TestASyncOfEventsAloneHasNobodyToExport says so, and keeps nothing.
+func TestASyncOfEventsAloneHasNobodyToExport(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.sync.Match, w.sync.Events = true, []reconcile.EventRule{{Name: "reader", On: ledger.OnWhen, Column: "news"}}
+		people, done, err := w.export(time.Now(), nil, crowdOf(2, "A", true)...)
+		if err == nil || !strings.Contains(err.Error(), "nobody to export") || len(people) > 0 || done.Requests > 0 || len(w.entries()) > 0 {
+			t.Errorf("exported %+v, %+v: %v", people, done, err)
 		}
 	})
 }

@@ -109,6 +109,9 @@ func runExport(ctx context.Context, a *program.App, x export) error {
 		if len(syncs) != 1 {
 			return problem.Usage(errors.New("one export has the people of one sync: name it with --sync"))
 		}
+		if syncs[0].Match {
+			return problem.Usage(fmt.Errorf("the sync %q only sends events (contacts: match) and creates nobody, so it has nobody to export", syncs[0].Name))
+		}
 		columns, err := x.columns(syncs[0])
 		if err != nil {
 			return err
