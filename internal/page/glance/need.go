@@ -19,9 +19,9 @@ type Need struct {
 	Rank           int    // what comes first has a smaller one
 }
 
-// The ranks of what waits for a person.
+// The ranks of what waits for a person. What is of no sync has none, and comes last.
 const (
-	rankHeld = iota
+	rankHeld = iota - 5
 	rankAsked
 	rankSync
 	rankFails
@@ -42,7 +42,7 @@ func Needs(typed words.Typed, s api.SyncState) (all []Need) {
 			continue // somebody has decided
 		}
 		n := Need{Sync: name, What: fmt.Sprintf("Run %d is %s.", r.ID, telling.Straight(r.Message)), Do: "Look at its plan. Approve it if that is what you want, or dismiss it.",
-			Page: fmt.Sprintf("/runs/%d", r.ID), Link: fmt.Sprintf("Look at run %d", r.ID), Command: command(fmt.Sprintf("approve %d", r.ID)), Or: command(fmt.Sprintf("dismiss %d", r.ID))}
+			Page: fmt.Sprintf("/runs/%d", r.ID), Link: fmt.Sprintf("Look at run %d", r.ID), Command: command(fmt.Sprintf("approve %d", r.ID)), Or: command(fmt.Sprintf("dismiss %d", r.ID)), Rank: rankHeld}
 		if r.Mode == ledger.ModeReview {
 			n.What = fmt.Sprintf("A plan waits for you: somebody asked run %d to show what it would do.", r.ID)
 			n.Do = "Look at it, and approve or dismiss it. The next run takes its place."

@@ -111,6 +111,9 @@ func notTaken(r *ledger.Run) string {
 	case carriedOut(r):
 		return Number(s.Memberships.Removed) + " planned, all carried out: Owlat had the other " + Number(rest) + " on the topic no more"
 	}
+	if put := PutOff(r); put > 0 {
+		return Number(s.Memberships.Removed) + " planned; put off for " + Counted(put, "row") + " that left the source, because a request failed"
+	}
 	return Number(s.Memberships.Removed) + " planned: the others were not carried out, or Owlat had them on the topic no more"
 }
 
