@@ -48,8 +48,11 @@ var kinds = []Choice{
 	{string(owlatsync.DeleteContact), "deletes a contact"}, {string(kept.Events), "sends an event"},
 }
 
-// kindsIn lists the kinds of changes that a plan has, and the one that was asked for. Without sums it lists all. Of some kinds the sums say only how many
-// there are at most: they are looked for in the plan.
+// atMost are the kinds of changes of which the sums of a plan say only how many there are at most.
+var atMost = []owlatsync.ChangeKind{owlatsync.AdoptContact, owlatsync.SetField, owlatsync.OptOut, owlatsync.DeleteContact}
+
+// kindsIn lists the kinds of changes that a plan has, and the one that was asked for. Without sums it lists all. Those
+// of which the sums do not know that are looked for in it.
 func (of *Of) kindsIn(ctx context.Context, asked string) (all []Choice, err error) {
 	s := of.Run.Summary
 	if s == nil {
@@ -63,8 +66,8 @@ func (of *Of) kindsIn(ctx context.Context, asked string) (all []Choice, err erro
 	}
 	for _, c := range kinds {
 		there := has[c.Value] > 0
-		if there && c.Value != asked {
-			if there, err = of.Plans(ctx, owlatsync.ChangeKind(c.Value)); err != nil {
+		if kind := owlatsync.ChangeKind(c.Value); there && c.Value != asked && slices.Contains(atMost, kind) {
+			if there, err = of.Plans(ctx, kind); err != nil {
 				return nil, err
 			}
 		}
