@@ -88,6 +88,7 @@ func TestOnATelephone(t *testing.T) {
 	if seen.Header > 100 || seen.Lines > 0.7 {
 		t.Errorf("%+v", seen)
 	}
+	p.Until("no page of the navigation and no flag is cut", `[...document.querySelectorAll('.bar nav, .bar nav a, code .word')].every(e => e.scrollWidth <= e.clientWidth + 1 && e.getClientRects().length === 1 && e.getBoundingClientRect().right <= innerWidth)`)
 	p.Go(w.url + "/syncs/leads")
 	p.UntilText("Latest runs")
 	p.Eval(`(() => { const lines = [...document.querySelectorAll('.facts dd')].map(d => d.getBoundingClientRect().top);

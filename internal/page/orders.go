@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"strconv"
 
+	"owlatsync"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/turns"
 	"owlatsync/ledger"
 	"owlatsync/reconcile"
+	"owlatsync/reconcile/step"
 )
 
 // order is something that an operator has done with a run.
@@ -18,8 +20,8 @@ type order struct {
 	deed        ledger.Deed
 	// may returns why it cannot be done with the run, nil if it can.
 	may func(r *ledger.Run) error
-	// says tells what follows, with the numbers.
-	says func(r *ledger.Run) []string
+	// says tells what follows, with the numbers. Deletes says that the plan of the run deletes contacts.
+	says func(r *ledger.Run, deletes bool) []string
 	// do returns the run to show afterwards.
 	do func(c *call, id int64) (int64, error)
 }
@@ -38,8 +40,8 @@ var orders = map[string]order{
 			}
 			return nil
 		},
-		says: func(r *ledger.Run) []string {
-			return append(telling.PlanOf(r), "The plan is dropped, and nothing of it is sent.",
+		says: func(r *ledger.Run, deletes bool) []string {
+			return append(telling.PlanOf(r, deletes), "The plan is dropped, and nothing of it is sent.",
 				"The next run plans anew. If the source still says the same, a guard may hold it again: mend the source or the query first.")
 		},
 		do: func(c *call, id int64) (int64, error) { return id, c.d.Desk.Dismiss(c.r.Context(), id) },
@@ -53,7 +55,7 @@ var orders = map[string]order{
 			}
 			return &turns.NotCancellableError{Run: r.ID, Status: r.Status}
 		},
-		says: telling.Cancellation,
+		says: func(r *ledger.Run, _ bool) []string { return telling.Cancellation(r) },
 		do:   func(c *call, id int64) (int64, error) { return id, c.d.Desk.Cancel(c.r.Context(), id) },
 	},
 }
@@ -82,9 +84,18 @@ func confirm(c *call) error {
 	if err != nil {
 		return err
 	}
+	deletes := false
+	if r.Status == ledger.StatusHeld && r.Summary != nil && r.Summary.Outcomes[owlatsync.Removed] > 0 {
+		deletes = r.PlanForm != step.Form // of an older plan that is not known
+		if !deletes {
+			if deletes, err = (ofRun{c}).rows(&r, "").Plans(c.r.Context(), owlatsync.DeleteContact); err != nil {
+				return err
+			}
+		}
+	}
 	back := c.base + "/runs/" + strconv.FormatInt(r.ID, 10)
 	title := fmt.Sprintf(o.title, r.ID)
-	c.show(http.StatusOK, "confirm", title, confirmPage{Title: title, Verb: o.verb, Address: back + "/" + c.r.PathValue("order"), Back: back, Sync: r.Sync, Says: o.says(&r)})
+	c.show(http.StatusOK, "confirm", title, confirmPage{Title: title, Verb: o.verb, Address: back + "/" + c.r.PathValue("order"), Back: back, Sync: r.Sync, Says: o.says(&r, deletes)})
 	return nil
 }
 

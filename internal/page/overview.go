@@ -52,6 +52,7 @@ func showOverview(c *call) error {
 		return err
 	}
 	v.Needs = append(v.Needs, given...)
+	glance.Sort(v.Needs)
 	v.Nodes = nodesFor(c)
 	if len(states) == 0 {
 		v.Begin = begin.NoSync(c.typed())

@@ -3,6 +3,7 @@ package page
 import (
 	"context"
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,12 +24,21 @@ import (
 func (c ofRun) rows(r *ledger.Run, address string) *rowlist.Of {
 	syncs := configured(c.call)
 	i := slices.IndexFunc(syncs, func(s config.Sync) bool { return s.Name == r.Sync })
+	onMissing := ""
+	if i >= 0 {
+		onMissing = string(syncs[i].OnMissing)
+	}
 	var named []owlatsync.NamedTopic
 	if r.Report != nil {
 		named = r.Report.Topics
 	}
+	var open func() iter.Seq2[*ledger.Entry, error]
+	if c.d.Rows != nil {
+		open = func() iter.Seq2[*ledger.Entry, error] { return c.d.Rows.Open(c.r.Context(), r.Sync) }
+	}
 	return &rowlist.Of{
-		Rows: c.d.Decisions, Run: r, Address: address, Query: c.r.URL.Query(), Named: c.sees(r.Sync), Whole: c.who.May(config.Operator), Who: c.who.Name,
+		Open: open,
+		Rows: c.d.Decisions, Run: r, Address: address, Query: c.r.URL.Query(), Named: c.sees(r.Sync), Whole: c.who.May(config.Operator), Who: c.who.Name, OnMissing: onMissing,
 		Topic: func(id string) fed.Topic {
 			if i < 0 {
 				return fed.Topic{ID: id}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"owlatsync"
@@ -130,6 +131,9 @@ type runPage struct {
 	Lost        bool // it did something with single rows, and nothing of that is known
 }
 
+// AskedFor is what is said of a plan that no guard holds.
+func (*runPage) AskedFor() string { return telling.AskedFor }
+
 // laterView is the run that took the place of one that was held, or applies its plan.
 type laterView struct {
 	Run     int64 // 0: it is not known any more
@@ -177,9 +181,22 @@ func showRun(c *call) error {
 	if v.Decisions, err = rowlist.ListDecisions(c.r.Context(), of.rows(&r, address)); err != nil {
 		return err
 	}
-	v.Lost = len(v.Decisions.Lines) == 0 && !v.Decisions.Narrowed && v.Live == nil && v.Run.Changed+v.Run.Failed > 0
-	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), v)
+	v.Outcomes = listed(v.Outcomes, &v.Decisions)
+	v.Lost = len(v.Decisions.Lines) == 0 && !v.Decisions.Narrowed && v.Live == nil && v.Run.Changed+v.Run.Failed-v.Run.NotTried > 0
+	c.show(http.StatusOK, "run", "Run "+strconv.FormatInt(r.ID, 10)+" of "+straight(r.Sync), &v)
 	return nil
+}
+
+// listed takes the link from numbers of which the list of a run has no row.
+func listed(outcomes []telling.Fact, has *rowlist.Decisions) []telling.Fact {
+	for i := range outcomes {
+		query, _, _ := strings.Cut(outcomes[i].List, "#")
+		what, narrow := strings.CutPrefix(query, "?what=")
+		if narrow && !has.Offers(what) && !(what == string(owlatsync.Failed) && has.NotTried > 0) {
+			outcomes[i].List = ""
+		}
+	}
+	return outcomes
 }
 
 // unsendable counts the rows that a run could not send.

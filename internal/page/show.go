@@ -31,7 +31,7 @@ var staticFiles embed.FS
 var pages = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
-	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair, "straight": straight}).
+	frame := template.Must(template.New("layout.html").Funcs(template.FuncMap{"number": number, "utc": utc, "iso": iso, "tone": toneState, "pair": pair, "straight": straight, "split": split, "flag": flag}).
 		ParseFS(templateFiles, "templates/layout.html", "templates/help.html", "templates/nodes.html", "templates/troubles.html"))
 	template.Must(frame.ParseFS(templateFiles, "templates/parts.html"))
 	all := make(map[string]*template.Template)
@@ -45,6 +45,10 @@ func parsePages() map[string]*template.Template {
 	}
 	return all
 }
+
+// split and flag take a command apart, so that no flag breaks over two lines.
+func split(command string) []string { return strings.Split(command, " ") }
+func flag(word string) bool         { return strings.HasPrefix(word, "-") }
 
 // view is what every page is made of.
 type view struct {

@@ -43,6 +43,7 @@ type runView struct {
 	Started              time.Time
 	Took                 string // empty: it has not ended
 	Changed, Failed, Bad int
+	NotTried             int   // rows of Failed that it did not try, as they had failed before
 	Approves             int64 // the held run whose plan it applies; 0: its own
 }
 
@@ -98,11 +99,15 @@ func showSync(c *call) error {
 
 func newRunView(c *call, r ledger.Run) runView {
 	v := runView{Run: r.ID, Address: c.base + "/runs/" + strconv.FormatInt(r.ID, 10), Status: glance.Status(r, c.goesOn), Message: c.typed().Complete(r.Message), Started: r.Started, Approves: r.Approves}
+	if telling.Asked(&r) {
+		v.Message = "a plan that somebody asked to see; nothing of it was sent"
+	}
 	if !r.Finished.IsZero() {
 		v.Took = telling.Took(r.Finished.Sub(r.Started))
 	}
 	if r.Report != nil {
 		v.Changed, v.Failed, v.Bad = changed(r), r.Report.Outcomes[owlatsync.Failed], r.Report.Unsendable()
+		v.NotTried = telling.Waited(&r)
 	}
 	return v
 }

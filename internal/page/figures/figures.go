@@ -148,9 +148,12 @@ var (
 		{owlatsync.Removed, chart.Grey},
 	}
 	leaving = []shade[owlatsync.Outcome]{
-		{owlatsync.Failed, chart.Red}, {owlatsync.Invalid, chart.Amber}, {owlatsync.Duplicate, chart.Violet}, {owlatsync.Skipped, chart.Grey},
+		{owlatsync.Failed, chart.Red}, {owlatsync.Invalid, chart.Amber}, {owlatsync.Duplicate, chart.Violet}, {owlatsync.Skipped, chart.Grey}, {waiting, chart.Blue},
 	}
 )
+
+// waiting is, in the plots, what became of the rows that a held run left: they are no more left alone on purpose than its plan is dismissed.
+const waiting owlatsync.Outcome = "held for approval"
 
 // shade gives what is plotted its colour.
 type shade[T ~string] struct {
@@ -197,26 +200,37 @@ func (g grid) changes() chart.Plot {
 func (g grid) left() chart.Plot {
 	p := chart.Plot{
 		ID: "left", Title: "Rows that are not up to date", Note: "Each run counts them again. So of several runs the one with the most of them is drawn.",
-		Noun: "rows", Series: series(g, leaving), Empty: "The rows that failed, were invalid, duplicates or skipped will stand here.",
+		Noun: "rows", Series: series(g, leaving), Empty: "The rows that failed, were invalid, duplicates, skipped or held for approval will stand here.",
 	}
 	counted := places(leaving)
 	for i, runs := range g.runs {
 		most := -1
 		for _, r := range runs {
 			sum := 0
-			for _, place := range counted {
-				sum += outcome(r, place)
+			for j := range counted {
+				sum += left(r, j, counted)
 			}
 			if sum <= most {
 				continue
 			}
 			most = sum
-			for j, place := range counted {
-				p.Series[j].Values[i] = float64(outcome(r, place))
+			for j := range counted {
+				p.Series[j].Values[i] = float64(left(r, j, counted))
 			}
 		}
 	}
 	return p
+}
+
+// left counts the rows of a run that stand in one of the series of what is left.
+func left(r *record, series int, counted []int) int {
+	switch held := endingOf(r.Status) == held; {
+	case leaving[series].of == waiting && held:
+		return outcome(r, counted[series-1])
+	case leaving[series].of == waiting, leaving[series].of == owlatsync.Skipped && held:
+		return 0
+	}
+	return outcome(r, counted[series])
 }
 
 // places are where runs count the outcomes. They are looked up once, and not for each of thousands of runs.
@@ -235,14 +249,14 @@ func outcome(r *record, place int) int { return max(r.Outcomes[place], 0) }
 type ending string
 
 const (
-	endedWell   ending = "ended well"
-	failedRows  ending = "with failed rows"
-	heldByGuard ending = "held by a guard"
-	brokeOff    ending = "broke off"
-	stillGoes   ending = "goes on"
+	endedWell  ending = "ended well"
+	failedRows ending = "with failed rows"
+	held       ending = "held for approval"
+	brokeOff   ending = "broke off"
+	stillGoes  ending = "goes on"
 )
 
-var endings = []shade[ending]{{endedWell, chart.Teal}, {failedRows, chart.Amber}, {heldByGuard, chart.Violet}, {brokeOff, chart.Red}, {stillGoes, chart.Grey}}
+var endings = []shade[ending]{{endedWell, chart.Teal}, {failedRows, chart.Amber}, {held, chart.Violet}, {brokeOff, chart.Red}, {stillGoes, chart.Grey}}
 
 // endingOf puts the statuses of runs in classes.
 func endingOf(s ledger.Status) ending {
@@ -252,7 +266,7 @@ func endingOf(s ledger.Status) ending {
 	case ledger.StatusFailedRows:
 		return failedRows
 	case ledger.StatusHeld, ledger.StatusApproved, ledger.StatusSuperseded, ledger.StatusDismissed:
-		return heldByGuard
+		return held
 	case ledger.StatusRunning, ledger.StatusWaiting:
 		return stillGoes
 	}

@@ -63,7 +63,7 @@ func TestASlotAddsUpItsRuns(t *testing.T) {
 	}{
 		{p.Changes, "created", 0, 57}, {p.Changes, "removed", 0, 2}, {p.Changes, "created", 1, 0},
 		{p.Left, "failed", 0, 9}, {p.Left, "invalid", 0, 0}, // those of the run with the most of them
-		{p.Endings, "ended well", 0, 1}, {p.Endings, "with failed rows", 0, 1}, {p.Endings, "held by a guard", 1, 1},
+		{p.Endings, "ended well", 0, 1}, {p.Endings, "with failed rows", 0, 1}, {p.Endings, "held for approval", 1, 1},
 		{p.Duration, "longest", 0, 180}, {p.Duration, "median", 0, 60},
 		{p.Requests, "all", 0, 90}, {p.Requests, "writes", 0, 45}, {p.Requests, "refused for their rate", 0, 9},
 		{p.Budget, "used by this sync", 0, 100 * 90 / (10 * 600.0)}, // ten minutes of the slot are over
@@ -78,6 +78,18 @@ func TestASlotAddsUpItsRuns(t *testing.T) {
 		}
 		if strings.Contains(string(plot.HTML()), "1\u00a0000\u00a0000") {
 			t.Errorf("%s draws unchanged rows", plot.Title)
+		}
+	}
+}
+
+// TestRowsThatWaitAreNotSkipped: what a held run left is drawn as held, whatever its plan would leave alone.
+func TestRowsThatWaitAreNotSkipped(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[ledger.Status][2]float64{ledger.StatusHeld: {0, 46}, ledger.StatusApproved: {0, 46}, ledger.StatusOK: {46, 0}} {
+		run := made(10*time.Minute, time.Minute, status, 0, map[owlatsync.Outcome]int{owlatsync.Skipped: 46, owlatsync.Failed: 2})
+		p := figures.Of([]ledger.Brief{run}, figures.Options{Window: figures.Day, Now: now})
+		if got := [2]float64{of(t, p.Left, "skipped", 0), of(t, p.Left, "held for approval", 0)}; got != want || of(t, p.Left, "failed", 0) != 2 {
+			t.Errorf("%s: %v, want %v", status, got, want)
 		}
 	}
 }

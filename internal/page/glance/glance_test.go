@@ -43,8 +43,8 @@ func TestWhatNeedsAPerson(t *testing.T) {
 		want []string
 	}{
 		"nothing":        {stands(0, 0, 0), nil},
-		"one fails":      {stands(1, 0, 0), []string{"1 row fails. See why. It is tried again with the next runs. /failures failures"}},
-		"many fail":      {stands(1234, 0, 0), []string{"1,234 rows fail. See why. They are tried again with the next runs. /failures failures"}},
+		"one fails":      {stands(1, 0, 0), []string{"1 row fails. See why, and when it is tried again: not every run does. /failures failures"}},
+		"many fail":      {stands(1234, 0, 0), []string{"1,234 rows fail. See why, and when they are tried again: not every run does. /failures failures"}},
 		"one given up":   {stands(1, 1, 0), []string{"1 row fails. It failed so often that it is not tried again until it changes. See why, and set it right or try it once more. /failures failures"}},
 		"some given up":  {stands(20, 12, 0), []string{"20 rows fail. 12 of them have failed so often that no run tries again. See why, and set the rows right or try them once more. /failures failures"}},
 		"cannot be sent": {stands(0, 0, 10), []string{"10 rows cannot be sent. See which, and correct them in the source. The next run takes them up. /failures failures --kind invalid,duplicate"}},
@@ -91,6 +91,42 @@ func TestTheLatestRunGoesOn(t *testing.T) {
 		if v.Last.Status != want || v.Last.Address != "/deployments/acme/runs/7" || v.WaitsAddress != "/deployments/acme/runs/6" || !v.Last.At.Equal(at) {
 			t.Errorf("goes on %v: %+v", goesOn, v.Last)
 		}
+	}
+}
+
+// TestWhatIsNotUpToDateIsTold: rows that wait for approval, and what the others are that are neither in step nor failing.
+func TestWhatIsNotUpToDateIsTold(t *testing.T) {
+	t.Parallel()
+	s := stands(1, 0, 0)
+	s.Rows.Entries, s.Rows.Applied, s.Next = 36, 34, at.Add(21*time.Second)
+	s.Last.Report.Turned = 1
+	held := ledger.Run{ID: 6, Status: ledger.StatusHeld, Guards: []owlatsync.Hit{{Guard: owlatsync.GuardRemovals}}, Report: owlatsync.NewReport("users", "6"),
+		Summary: &owlatsync.Summary{Outcomes: map[owlatsync.Outcome]int{owlatsync.Removed: 40, owlatsync.Skipped: 2}}}
+	held.Report.Outcomes[owlatsync.Skipped] = 8
+	s.Held = []standing.HeldRun{{Run: ledger.Run{ID: 8, Status: ledger.StatusHeld}}, {Run: held}}
+	v := Of("", s, resting)
+	if v.InStep != 33 || v.Turned != 1 || v.Rest != 1 || v.Held != 46 || v.HeldBy != (Link{"run 6", "/runs/6"}) || !v.InSeconds {
+		t.Errorf("%+v", v)
+	}
+	s.Next, s.Held = at.Add(time.Hour), nil
+	if v := Of("", s, resting); v.InSeconds || v.Held != 0 || v.HeldBy != (Link{}) {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestHeldRunsComeFirst of all syncs, and then plans that somebody asked to see.
+func TestHeldRunsComeFirst(t *testing.T) {
+	t.Parallel()
+	failing, held := stands(1, 0, 3), stands(0, 0, 0)
+	held.Held = []standing.HeldRun{{Run: ledger.Run{ID: 4, Mode: ledger.ModeReview}}, {Run: ledger.Run{ID: 3, Message: "held by a guard"}}}
+	all := append(Needs(words.Typed{}, failing), Needs(words.Typed{}, held)...)
+	Sort(all)
+	var got []string
+	for _, n := range all {
+		got = append(got, n.What)
+	}
+	if want := []string{"Run 3 is held by a guard.", "A plan waits for you: somebody asked run 4 to show what it would do.", "1 row fails.", "3 rows cannot be sent."}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

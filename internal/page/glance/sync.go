@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"owlatsync/internal/api"
+	"owlatsync/internal/page/telling"
 	"owlatsync/ledger"
 )
 
@@ -26,7 +27,19 @@ type Sync struct {
 	Known               bool      // the ledger knows the sync
 
 	Rows, InStep, Failing, Parked, Asked, OptedOut, Unsendable int
+
+	Turned    int  // rows that were in step, and that the latest run could not send
+	Rest      int  // rows that are neither in step nor failing nor Turned
+	Held      int  // rows for which held runs would do something
+	HeldBy    Link // the plan that has them
+	InSeconds bool // the next run is so near that its second counts
 }
+
+// Link is what a text leads to.
+type Link struct{ Text, Address string }
+
+// soon is how near a run must be for its second to count.
+const soon = 10 * time.Minute
 
 // Last is the latest run of a sync.
 type Last struct {
@@ -59,7 +72,24 @@ func Of(base string, s api.SyncState, goesOn func(run int64) bool) Sync {
 			v.Last.At = r.Started
 		}
 	}
+	v.rest(base, s)
+	v.InSeconds = v.Last != nil && v.Next.Sub(v.Last.At) < soon
 	return v
+}
+
+// rest counts the rows that are not in step, by why.
+func (v *Sync) rest(base string, s api.SyncState) {
+	if s.Last != nil {
+		v.Turned = min(s.Rows.Applied, s.Last.Report.Turned)
+	}
+	v.Rest = max(0, v.Rows-v.InStep-v.Failing-v.Turned)
+	for i := range s.Held { // the newest has read what the earlier ones have
+		r := &s.Held[i].Run
+		if v.Held = telling.Held(r); v.Held > 0 {
+			v.HeldBy = Link{"run " + strconv.FormatInt(r.ID, 10), address(base, r.ID)}
+			return
+		}
+	}
 }
 
 func address(base string, run int64) string { return base + "/runs/" + strconv.FormatInt(run, 10) }

@@ -11,6 +11,7 @@ import (
 	"owlatsync"
 	"owlatsync/internal/csvout"
 	"owlatsync/internal/page/fed"
+	"owlatsync/internal/page/telling"
 	"owlatsync/ledger"
 )
 
@@ -27,6 +28,8 @@ type Decisions struct {
 	First      string // where the first are, if these are later ones
 	CSV        string // where the list is as a file; empty: nothing is recorded
 	Narrowed   bool
+	NotTried   int       // rows that failed without being tried, as they had failed before; 0 also where others are asked for
+	Waiting    []Untried // those of them that fail still, as far as they are looked for
 }
 
 // Decision is one thing that a run did with a row.
@@ -48,6 +51,7 @@ var whats = []Choice{
 	{"created", "created the contact"}, {"exported", "wrote to a file for Owlat's importer"}, {"adopted", "took over a contact that was in Owlat"}, {"updated", "changed the contact"},
 	{"topic added", "put on a topic"}, {"topic found", "found on a topic"}, {"topic removed", "taken off a topic"}, {"topic left", "found to have left a topic"}, {"topic left alone", "left a topic as it is"}, {"topic unsure", "not known whether on a topic"},
 	{"event sent", "sent an event"}, {"event unknown", "not known whether an event arrived"}, {"event left out", "left out an event"},
+	{ledger.EventKept, "left values as Owlat has them"}, {string(owlatsync.Skipped), "left as it is"},
 	{"deleted", "deleted the contact"}, {"gone", "found the contact deleted in Owlat"}, {ledger.EventRowLeft, "found that the row has left the source"}, {ledger.EventOptedOut, "opted the person out of everything"}, {"merged", "found the contact merged into another"}, {"found", "found the contact in Owlat"}, {"failed", "failed"},
 }
 
@@ -158,7 +162,54 @@ func ListDecisions(ctx context.Context, of *Of) (v Decisions, err error) {
 		query.Set("after", strconv.FormatInt(want.After, 10))
 		v.Next = link(of.Address, query) + "#decisions"
 	}
-	return v, nil
+	if v.First == "" && (v.What == "" || v.What == string(owlatsync.Failed)) {
+		err = of.notTried(&v)
+	}
+	return v, err
+}
+
+// Offers reports whether the list may be narrowed down to what a word of the history says.
+func (v *Decisions) Offers(what string) bool {
+	return slices.ContainsFunc(v.Whats, func(c Choice) bool { return c.Value == what })
+}
+
+// lookedAt is among how many rows those are looked for that a run did not try.
+const lookedAt = 3000
+
+// notTried adds the rows that failed in the run without being tried. The ledger has no lines of them: they are those that failed before it, and do so still.
+func (of *Of) notTried(v *Decisions) error {
+	if v.NotTried = telling.Waited(of.Run); v.NotTried == 0 || of.Open == nil {
+		return nil
+	}
+	looked := 0
+	for e, err := range of.Open() {
+		if err != nil {
+			return err
+		}
+		if looked++; looked > lookedAt || len(v.Waiting) == listed {
+			return nil
+		}
+		f := e.Failure
+		if f == nil || !f.First.Before(of.Run.Started) || v.Key != "" && e.Key != v.Key || v.Category != "" && string(f.Category) != v.Category ||
+			slices.ContainsFunc(v.Lines, func(d Decision) bool { return d.What == string(owlatsync.Failed) && d.Key == e.Key }) {
+			continue
+		}
+		w := Untried{Key: of.shown(e.Key), Person: of.person(e.Key), Reason: f.Reason, Parked: f.Parked}
+		if !f.Parked {
+			w.Next = f.NextTry
+		}
+		v.Waiting = append(v.Waiting, w)
+	}
+	return nil
+}
+
+// Untried is a row that a run did not try.
+type Untried struct {
+	Key    string // empty: the viewer may not see it
+	Person string // the address of their page; empty: it is not for the viewer
+	Reason string
+	Next   time.Time // when it is tried at the earliest; zero: that is not known
+	Parked bool      // no run tries it again until it changes
 }
 
 // choices lists what a run did and for which kinds of reasons rows of it fail now, with what was asked for. Of a run that did more than is looked at, it lists all that it

@@ -38,6 +38,7 @@ type Step struct {
 	Says    string
 	Topics  string // the ids of topics that Says calls by their names; empty: it calls none so
 	Reason  string // what is expected to go wrong; empty: nothing
+	Why     string // why it would be done, where the topics do not say it; empty: they do
 }
 
 // kinds are the kinds of changes in the order in which people look for them.
@@ -47,10 +48,15 @@ var kinds = []Choice{
 	{string(owlatsync.DeleteContact), "deletes a contact"}, {string(kept.Events), "sends an event"},
 }
 
-// kindsIn lists the kinds of changes that a plan has by its sums, and the one that was asked for. Without sums it lists all.
-func kindsIn(s *owlatsync.Summary, asked string) (all []Choice) {
+// atMost are the kinds of changes of which the sums of a plan say only how many there are at most.
+var atMost = []owlatsync.ChangeKind{owlatsync.AdoptContact, owlatsync.SetField, owlatsync.OptOut, owlatsync.DeleteContact}
+
+// kindsIn lists the kinds of changes that a plan has, and the one that was asked for. Without sums it lists all. Those
+// of which the sums do not know that are looked for in it.
+func (of *Of) kindsIn(ctx context.Context, asked string) (all []Choice, err error) {
+	s := of.Run.Summary
 	if s == nil {
-		return kinds
+		return kinds, nil
 	}
 	has := map[string]int{
 		string(owlatsync.CreateContact): s.Outcomes[owlatsync.Created], string(owlatsync.AdoptContact): s.Outcomes[owlatsync.Adopted] + s.MayExist,
@@ -59,11 +65,23 @@ func kindsIn(s *owlatsync.Summary, asked string) (all []Choice) {
 		string(owlatsync.DeleteContact): s.Outcomes[owlatsync.Removed], string(kept.Events): s.Events,
 	}
 	for _, c := range kinds {
-		if has[c.Value] > 0 || c.Value == asked {
+		there := has[c.Value] > 0
+		if kind := owlatsync.ChangeKind(c.Value); there && c.Value != asked && slices.Contains(atMost, kind) {
+			if there, err = of.Plans(ctx, kind); err != nil {
+				return nil, err
+			}
+		}
+		if there || c.Value == asked {
 			all = append(all, c)
 		}
 	}
-	return all
+	return all, nil
+}
+
+// Plans reports whether the plan of the run has a change of a kind, as far as it is looked through: it may have one where it is longer than that.
+func (of *Of) Plans(ctx context.Context, kind owlatsync.ChangeKind) (bool, error) {
+	found, err := kept.List(ctx, of.Rows, kept.Want{Run: of.Run.ID, Kind: kind, Limit: 1})
+	return len(found.Steps) > 0 || found.More, err
 }
 
 // planned returns which steps the address asks for.
@@ -91,7 +109,10 @@ func ListPlan(ctx context.Context, of *Of) (v Plan, err error) {
 	if err != nil {
 		return v, err
 	}
-	v = Plan{Hidden: !of.Named, Whole: of.Whole, Kind: string(want.Kind), Kinds: kindsIn(of.Run.Summary, string(want.Kind)), Key: of.Query.Get("key")}
+	v = Plan{Hidden: !of.Named, Whole: of.Whole, Kind: string(want.Kind), Key: of.Query.Get("key")}
+	if v.Kinds, err = of.kindsIn(ctx, v.Kind); err != nil {
+		return v, err
+	}
 	query := url.Values{}
 	for name, text := range map[string]string{"kind": v.Kind, "key": v.Key} {
 		if text != "" {
@@ -123,7 +144,7 @@ const longest = 400
 
 // step returns a step as the viewer may see it.
 func (of *Of) step(d step.Decision) Step {
-	s := Step{Key: of.shown(d.Key), Person: of.person(d.Key), Says: clip(telling.Changes(d, of.Whole, of.words)), Reason: of.reason(d)}
+	s := Step{Key: of.shown(d.Key), Person: of.person(d.Key), Says: clip(telling.Changes(d, of.Whole, of.words)), Reason: of.reason(d), Why: of.why(d)}
 	if of.Whole {
 		s.Address = d.Address()
 	}
@@ -143,6 +164,17 @@ func (of *Of) reason(d step.Decision) string {
 		return ""
 	}
 	return d.Reason
+}
+
+// why says why something would be done for a row that has left the source.
+func (of *Of) why(d step.Decision) string {
+	switch {
+	case !telling.Gone(d):
+		return ""
+	case of.OnMissing == "":
+		return "the row is not in the source any more"
+	}
+	return "the row is not in the source any more; on_missing: " + of.OnMissing
 }
 
 func clip(text string) string {
@@ -170,14 +202,14 @@ func WritePlan(ctx context.Context, of *Of, begin Begin) error {
 		}
 		if out == nil {
 			out = csvout.NewWriter(begin())
-			out.Write("sync", "key", "address", "kinds", "changes", "expected_trouble")
+			out.Write("sync", "key", "address", "kinds", "changes", "expected_trouble", "why")
 		}
 		for _, d := range found.Steps {
 			address := ""
 			if of.Whole {
 				address = d.Address()
 			}
-			out.Write(of.Run.Sync, of.shown(d.Key), address, strings.Join(kindsOf(d), " "), telling.Changes(d, of.Whole, of.cited), of.reason(d))
+			out.Write(of.Run.Sync, of.shown(d.Key), address, strings.Join(kindsOf(d), " "), telling.Changes(d, of.Whole, of.cited), of.reason(d), of.why(d))
 		}
 		if err := out.Flush(); err != nil || !found.More {
 			return nil // it is whole, or the client has left
@@ -250,7 +282,11 @@ func Samples(ctx context.Context, of *Of) (all []telling.Sample, err error) {
 		if err != nil {
 			return nil, err
 		}
-		all = telling.Add(all, d, telling.SampleRow{Key: of.shown(d.Key), Person: of.person(d.Key), Text: telling.Changes(d, of.Whole, of.words)})
+		row := telling.SampleRow{Key: of.shown(d.Key), Person: of.person(d.Key), Text: telling.Changes(d, of.Whole, of.words)}
+		if why := of.why(d); why != "" {
+			row.Text += " (" + why + ")"
+		}
+		all = telling.Add(all, d, row)
 	}
 	return all, nil
 }

@@ -6,6 +6,7 @@ package rowlist
 
 import (
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -28,6 +29,9 @@ type Of struct {
 	Who     string // the viewer
 	Topic   func(id string) fed.Topic
 	Person  func(key string) string // the address of the page of a row's person
+
+	Open      func() iter.Seq2[*ledger.Entry, error] // streams the rows of the sync that are not in step now; nil: they are not known
+	OnMissing string                                 // what the sync does about rows that left the source, as its configuration says; empty: it is not known
 }
 
 // listed is how many rows a page has.

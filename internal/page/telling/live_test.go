@@ -121,13 +121,13 @@ func TestPlansInWords(t *testing.T) {
 		Status: ledger.StatusHeld, Guards: []owlatsync.Hit{{Guard: owlatsync.GuardCreates, Reason: "too many\u202e"}}, Part: owlatsync.Part{Limit: 2},
 		Summary: &owlatsync.Summary{Rows: 12345, Creates: 1, Removals: 2000, TopicAdds: 3, Events: 1, Requests: 4567, MayExist: 9, Updates: 6},
 	}
-	got := Approval(r)
+	got := Approval(r, false)
 	if len(got) != 6 || got[0] != "Held by the guard \"creates\": too many\ufffd." ||
 		got[2] != "Of 12,345 rows it would create 1 contact, change the address or the names of 6 contacts, put 3 contacts on a topic, take 2,000 contacts off a topic, send 1 event and need 4,567 requests." {
 		t.Errorf("%q", got)
 	}
 	r.Summary = nil
-	if got := PlanOf(r); got[1] != "The numbers of its plan are not known." {
+	if got := PlanOf(r, false); got[1] != "The numbers of its plan are not known." {
 		t.Errorf("%q", got)
 	}
 }

@@ -14,6 +14,11 @@ func kind(d reconcile.Decision) string {
 		return "Events alone"
 	}
 	switch d.Changes[0].Kind {
+	case owlatsync.RemoveTopic:
+		if Gone(d) {
+			return "Contacts that would be taken off topics, because their rows are not in the source any more"
+		}
+		return "Contacts that would be taken off topics"
 	case owlatsync.CreateContact:
 		return "Contacts that would be created"
 	case owlatsync.AdoptContact:
@@ -26,15 +31,16 @@ func kind(d reconcile.Decision) string {
 		return "Values that would stay as Owlat has them"
 	case owlatsync.AddTopic:
 		return "Contacts that would be put on topics"
-	case owlatsync.RemoveTopic:
-		return "Contacts that would be taken off topics"
 	case owlatsync.OptOut:
 		return "Contacts that would be opted out of everything"
 	case owlatsync.DeleteContact:
-		return "Contacts that would be deleted"
+		return "Contacts that would be deleted, because their rows are not in the source any more"
 	}
 	return "Other changes"
 }
+
+// Gone reports whether what is planned follows from a row that is not in the source any more.
+func Gone(d reconcile.Decision) bool { return d.Outcome == owlatsync.Removed }
 
 // Topic says what the topic with an id is called.
 type Topic func(id string) string

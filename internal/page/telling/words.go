@@ -7,6 +7,7 @@ package telling
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,25 +63,7 @@ func Facts(r *ledger.Run) (all []Fact) {
 	if n := r.Report.Kept; n > 0 {
 		add("Values kept as Owlat has them", Number(n))
 	}
-	m := r.Report.Memberships
-	if r.Status == ledger.StatusHeld && m.Added+m.Removed == 0 { // a guard let nothing through
-		return all
-	}
-	add("Put on topics", Number(m.Added))
-	if m.Pending > 0 {
-		add("Waiting for a confirmation", Number(m.Pending))
-	}
-	off := Fact{Name: "Taken off topics", Text: Number(m.Removed)}
-	if s := r.Summary; s != nil && s.Memberships.Removed > m.Removed && r.Status.Ended() {
-		off.More = Number(s.Memberships.Removed) + " were planned; whoever had left before is not counted"
-	}
-	all = append(all, off)
-	if m.Skipped > 0 {
-		add("Topics left as they are", Number(m.Skipped))
-	}
-	if m.Unclear > 0 {
-		add("Consents that say neither yes nor no", Number(m.Unclear))
-	}
+	all = append(all, consents(r)...)
 	if e := r.Report.Events; e != (owlatsync.EventCounts{}) {
 		add("Events sent", Number(e.Sent))
 		if e.Unknown > 0 {
@@ -91,6 +74,53 @@ func Facts(r *ledger.Run) (all []Fact) {
 		}
 	}
 	return all
+}
+
+// consents says what a run did with memberships. A person may be on several topics, so each number has its unit.
+func consents(r *ledger.Run) (all []Fact) {
+	add := func(name, text string) { all = append(all, Fact{Name: name, Text: text}) }
+	m := r.Report.Memberships
+	add("Put on topics", memberships(m.Added))
+	if m.Pending > 0 {
+		add("Waiting for a confirmation", Number(m.Pending))
+	}
+	all = append(all, Fact{Name: "Taken off topics", Text: memberships(m.Removed), More: notTaken(r)})
+	if m.Skipped > 0 {
+		add("Left as they are on topics", memberships(m.Skipped))
+	}
+	if m.Unclear > 0 {
+		add("Consents that say neither yes nor no", Number(m.Unclear))
+	}
+	return all
+}
+
+// notTaken says why a run took fewer memberships away than it planned; empty: it did not, or goes on.
+func notTaken(r *ledger.Run) string {
+	s := r.Summary
+	if s == nil || !r.Status.Ended() && r.Status != ledger.StatusHeld || s.Memberships.Removed <= r.Report.Memberships.Removed {
+		return ""
+	}
+	rest := s.Memberships.Removed - r.Report.Memberships.Removed
+	switch {
+	case r.Status == ledger.StatusHeld && r.Report.Memberships.Removed == 0:
+		return Number(rest) + " planned, none applied: " + verb(rest, "it waits", "they wait") + " for approval"
+	case r.Status == ledger.StatusHeld:
+		return Number(rest) + " more planned: " + verb(rest, "it waits", "they wait") + " for approval"
+	case len(r.Guards) > 0:
+		return Number(rest) + " planned that this run did not apply, because it was held"
+	case carriedOut(r):
+		return Number(s.Memberships.Removed) + " planned, all carried out: Owlat had the other " + Number(rest) + " on the topic no more"
+	}
+	if put := PutOff(r); put > 0 {
+		return Number(s.Memberships.Removed) + " planned; put off for " + Counted(put, "row") + " that left the source, because a request failed"
+	}
+	return Number(s.Memberships.Removed) + " planned: the others were not carried out, or Owlat had them on the topic no more"
+}
+
+// carriedOut reports whether a run has done all that it planned, as its numbers show.
+func carriedOut(r *ledger.Run) bool {
+	return r.Status == ledger.StatusOK && r.Part.Whole() && r.Report.Outcomes[owlatsync.Skipped] <= r.Summary.Outcomes[owlatsync.Skipped] &&
+		r.Report.Outcomes[owlatsync.Removed] >= r.Summary.Outcomes[owlatsync.Removed]
 }
 
 // meanings say what outcomes mean whose names do not say it.
@@ -106,6 +136,7 @@ const decisions = "#decisions"
 var lists = map[owlatsync.Outcome]string{
 	owlatsync.Created: "?what=created" + decisions, owlatsync.Updated: decisions, owlatsync.Renamed: decisions, owlatsync.Adopted: "?what=adopted" + decisions,
 	owlatsync.Removed: decisions, owlatsync.Failed: "?what=failed" + decisions, owlatsync.Invalid: "#unsendable", owlatsync.Duplicate: "#unsendable",
+	owlatsync.Skipped: "?what=skipped" + decisions,
 }
 
 // Outcomes counts the outcomes of the rows of a run. Rows for which it did not do what it planned are told apart from those that are left alone on purpose.
@@ -120,12 +151,60 @@ func Outcomes(r *ledger.Run) (all []Fact) {
 				left.Text = Number(n - r.Summary.Outcomes[o])
 				all, n = append(all, left), r.Summary.Outcomes[o]
 			}
+			if put := PutOff(r); put > 0 {
+				all = append(all, Fact{Name: "removal put off", Text: Number(put), More: "left the source; nothing is removed in a run in which a request failed, nor what another row has now"})
+				n -= put
+			}
 		}
 		if n > 0 {
-			all = append(all, Fact{string(o), Number(n), meanings[o], lists[o]})
+			f := Fact{string(o), Number(n), meanings[o], lists[o]}
+			if waited := Waited(r); o == owlatsync.Failed && waited > 0 {
+				f.More = Number(waited) + " of them not tried: " + verb(waited, "it failed before, and waits", "they failed before, and wait")
+			}
+			all = append(all, f)
 		}
 	}
+	if n := gone(r); n > 0 {
+		left := Fact{Name: "gone from the source", Text: Number(n), More: "this run did nothing for them"}
+		if r.Status == ledger.StatusHeld {
+			left.More, left.List = "what is to be done for them waits for approval", "/plan"
+		}
+		all = append(all, left)
+	}
 	return all
+}
+
+// Waited counts the rows that failed in a run without being tried, because they had failed before.
+func Waited(r *ledger.Run) int {
+	if r.Report == nil || r.Summary == nil {
+		return 0
+	}
+	return min(r.Report.Outcomes[owlatsync.Failed], r.Summary.Outcomes[owlatsync.Failed])
+}
+
+// PutOff counts the rows that left the source and for which a run did nothing although it planned to, because something else in it failed.
+func PutOff(r *ledger.Run) int {
+	if r.Report == nil || r.Summary == nil || r.Status != ledger.StatusFailedRows || !r.Part.Whole() {
+		return 0
+	}
+	left := func(o owlatsync.Outcome) int { return r.Summary.Outcomes[o] - r.Report.Outcomes[o] }
+	return max(0, min(left(owlatsync.Removed), -left(owlatsync.Skipped)))
+}
+
+// gone counts the rows that left the source and whose removal a guard holds, or held: the outcomes of a run do not have them.
+func gone(r *ledger.Run) int {
+	if r.Summary == nil || len(r.Guards) == 0 {
+		return 0
+	}
+	return max(0, r.Summary.Outcomes[owlatsync.Removed]-r.Report.Outcomes[owlatsync.Removed])
+}
+
+// Held counts the rows for which a held run would do something once it is approved.
+func Held(r *ledger.Run) int {
+	if r.Report == nil || r.Summary == nil {
+		return 0
+	}
+	return max(0, r.Report.Outcomes[owlatsync.Skipped]-r.Summary.Outcomes[owlatsync.Skipped]) + gone(r)
 }
 
 // undone says why a run did not do all that it planned; without a name: it did, or goes on.
@@ -218,18 +297,30 @@ func Waits(r *ledger.Run) string {
 	return ""
 }
 
-// Approval says what an approval does.
-func Approval(r *ledger.Run) []string {
-	all := append(PlanOf(r), "The source is read again, and the plan is applied only if it is still the held one. What is sent to Owlat cannot be taken back.")
+// Approval says what an approval does. Deletes says that the plan deletes contacts.
+func Approval(r *ledger.Run, deletes bool) []string {
+	all := append(PlanOf(r, deletes), "The source is read again, and the plan is applied only if it is still the held one. What is sent to Owlat cannot be taken back.")
 	if s := r.Summary; s == nil || s.Creates+s.TopicAdds > 0 {
 		all = append(all, "Contacts that are created and people who are put on topics set off their automations, such as welcome mails.")
 	}
 	return all
 }
 
-// PlanOf tells the plan of a run in numbers.
-func PlanOf(r *ledger.Run) (all []string) {
+// AskedFor is what is said of a plan that somebody asked to see, and that no guard holds.
+const AskedFor = "Somebody asked to see this plan before anything is sent."
+
+// Asked reports whether a run is held only because somebody asked to see its plan.
+func Asked(r *ledger.Run) bool {
+	return len(r.Guards) > 0 && !slices.ContainsFunc(r.Guards, func(h owlatsync.Hit) bool { return h.Guard != owlatsync.GuardReview })
+}
+
+// PlanOf tells the plan of a run in numbers. Deletes says that it deletes contacts.
+func PlanOf(r *ledger.Run, deletes bool) (all []string) {
 	for _, h := range r.Guards {
+		if h.Guard == owlatsync.GuardReview {
+			all = append(all, AskedFor)
+			continue
+		}
 		all = append(all, fmt.Sprintf("Held by the guard %q: %s.", string(h.Guard), Straight(h.Reason)))
 	}
 	s := r.Summary
@@ -239,7 +330,11 @@ func PlanOf(r *ledger.Run) (all []string) {
 	if !r.Part.Whole() {
 		all = append(all, "The run was asked for a part of the rows. These are the numbers of the whole plan, of which no more than that part is applied.")
 	}
-	all = append(all, fmt.Sprintf("Of %s it would %s.", Counted(s.Rows, "row"), series(deeds(s))))
+	of := Counted(s.Rows, "row")
+	if n := s.Outcomes[owlatsync.Removed]; n > 0 {
+		of += " in the source and " + Number(n) + " that " + verb(n, "is", "are") + " not in it any more"
+	}
+	all = append(all, fmt.Sprintf("Of %s it would %s.", of, series(deeds(s, deletes))))
 	if n := s.Outcomes[owlatsync.Adopted] + s.MayExist; n > 0 {
 		all = append(all, fmt.Sprintf("%s may be in Owlat already, and %s taken over then.", contacts(n), verb(n, "is", "are")))
 	}
@@ -247,7 +342,7 @@ func PlanOf(r *ledger.Run) (all []string) {
 }
 
 // deeds says what a plan would do, without what it would not.
-func deeds(s *owlatsync.Summary) (all []string) {
+func deeds(s *owlatsync.Summary, deletes bool) (all []string) {
 	add := func(n int, text string) {
 		if n > 0 {
 			all = append(all, text)
@@ -256,11 +351,16 @@ func deeds(s *owlatsync.Summary) (all []string) {
 	add(s.Creates, "create "+contacts(s.Creates))
 	add(s.Updates, "change the address or the names of "+contacts(s.Updates))
 	add(s.TopicAdds, "put "+contacts(s.TopicAdds)+" on a topic")
-	off := " off a topic"
-	if s.Outcomes[owlatsync.Removed] > 0 { // rows that left the source
-		off += " or delete " + verb(s.Removals, "it", "them")
+	off := "take " + contacts(s.Removals) + " off a topic"
+	switch taken := s.Memberships.Removed; {
+	case deletes && taken == 0:
+		off = "delete " + contacts(s.Removals)
+	case deletes:
+		off += " (" + memberships(taken) + " in all) or delete " + verb(s.Removals, "it", "them")
+	case taken > s.Removals:
+		off += " (" + memberships(taken) + " in all)"
 	}
-	add(s.Removals, "take "+contacts(s.Removals)+off)
+	add(s.Removals, off)
 	add(s.OptOuts+s.Sought, "opt "+contacts(s.OptOuts+s.Sought)+" out of everything")
 	add(s.Events, "send "+Counted(s.Events, "event"))
 	add(s.Requests, "need "+Counted(s.Requests, "request"))
@@ -286,7 +386,8 @@ func verb(n int, one, many string) string {
 	return many
 }
 
-func contacts(n int) string { return Counted(n, "contact") }
+func contacts(n int) string    { return Counted(n, "contact") }
+func memberships(n int) string { return Counted(n, "membership") }
 
 // Counted is owlatsync.Counted with separators.
 func Counted(n int, noun string) string {
