@@ -119,6 +119,7 @@ type personPage struct {
 	Unknown bool   // nothing is known of the person
 	Forgot  bool   // the ledger was asked to forget them
 	Choices []choiceView
+	Winner  *winner        // the row that counts instead of the only one that is known of the person; nil: none
 	Holder  troubles.Other // the row whose contact has the address that a failing one needs
 	Unsent  []sourceView   // what the latest runs read of the person and could not send
 	Sources []sourceView
@@ -186,6 +187,10 @@ func showKnown(c *call, p *person.Person, now map[string]*nowView, sources []sou
 		}
 	case !p.Known():
 		v.Unknown = true
+		var err error
+		if v.Winner, err = winnerOf(c, append(slices.Clone(v.Unsent), sources...)); err != nil {
+			return err
+		}
 		if p.Address != "" {
 			forgotten, err := c.d.Rows.Forgotten(c.r.Context(), []string{p.Address})
 			if err != nil {

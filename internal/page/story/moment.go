@@ -154,7 +154,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 			by = Person
 		}
 		if strings.HasPrefix(h.Event, "topic ") {
-			h.Note = beside(h.Note, fed.In(&t.Sync, h.Note))
+			h.Note = fed.Of(&t.Sync, h.Note, nil).Words()
 		}
 		add(h.At, by, h.Run, capital(explain.Happened(h))+".", "")
 	}
@@ -162,12 +162,14 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		return all
 	}
 	e, names := t.Entry, namesOf(t)
-	add(e.FirstSeen, Source, 0, "The row was first read.", "")
 	if f := e.Failure; f != nil {
-		add(f.First, Sync, 0, "The row began to fail.", f.Reason)
-		if f.Attempts > 1 {
-			add(f.Last, Sync, 0, fmt.Sprintf("The row failed again, %d times in all.", f.Attempts), f.Reason)
+		reason := ""
+		if f.First.Equal(f.Last) {
+			reason = f.Reason
+		} else if !failedSince(t, f.First) { // the history does not have each time
+			add(f.Last, Sync, 0, "The row failed again.", f.Reason)
 		}
+		add(f.First, Sync, 0, "The row began to fail.", reason)
 	}
 	told := make(map[string]bool)
 	for _, f := range t.Heard {
@@ -179,7 +181,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		name := names.said(m.Topic)
 		add(m.Renewed, Source, 0, "The row's consent to "+name+" went from no to yes.", "")
 		if m.State == ledger.MemberOut && !t.NeverMail(&m) {
-			add(m.At, Source, 0, "The row said no to "+name+".", "")
+			add(latest(m.At, e.FirstSeen), Source, 0, "The row said no to "+name+".", "")
 		}
 		add(m.Pending, Owlat, 0, "Owlat waits for the person to confirm "+name+" (double opt-in).", "")
 	}
@@ -204,7 +206,21 @@ func ofRow(t *explain.Tale) (all []Moment) {
 			add(m.At, Sync, 0, "The event "+m.Name+" became due.", "")
 		}
 	}
+	add(e.FirstSeen, Source, 0, "The row was first read.", "") // last: of what is told at one time it came first
 	return all
+}
+
+// failedSince reports whether the history has a failure of the row after a time.
+func failedSince(t *explain.Tale, first time.Time) bool {
+	return slices.ContainsFunc(t.History, func(h ledger.HistoryLine) bool { return h.Event == "failed" && h.At.After(first) })
+}
+
+// latest returns the later of two times: Owlat's clock may be behind this machine's.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // ofSuppression returns since when no mail may go to an address, and what Owlat was told of it.

@@ -123,9 +123,12 @@ func ofTopics(t *explain.Tale, topics []Topic) Verdict {
 		if on > 1 {
 			what = fmt.Sprintf("all %d topics", on)
 		}
-		v := Verdict{Tone: worst.Tone, Says: "The contact is in Owlat, and was put on " + what + ".", At: worst.At, Do: worst.Do}
+		v := Verdict{Tone: worst.Tone, Says: "The contact is in Owlat, and is on " + what + ", as Owlat says now.", At: worst.At, Do: worst.Do}
 		if t.Members == nil {
-			v.Says += " " + since(t.Ways)
+			v.Says = "The contact is in Owlat, and was put on " + what + ". " + since(t.Ways)
+		}
+		if t.Lifted() != "" {
+			v.Says += " " + blockList(t)
 		}
 		return v
 	}
