@@ -70,13 +70,13 @@ func (t *Tale) LeftThemselves(topic string) bool {
 }
 
 // WasPut reports whether the history has a run that put the contact on the topic.
-func (t *Tale) WasPut(topic string) bool {
-	return slices.ContainsFunc(t.History, func(h ledger.HistoryLine) bool { return h.Event == "topic added" && h.Note == topic })
+func WasPut(history []ledger.HistoryLine, topic string) bool {
+	return slices.ContainsFunc(history, func(h ledger.HistoryLine) bool { return h.Event == "topic added" && h.Note == topic })
 }
 
 // TakenOff reports whether the history has a run that took the contact off the topic and found it on it no more since.
-func (t *Tale) TakenOff(topic string) (off bool) {
-	for _, h := range t.History {
+func TakenOff(history []ledger.HistoryLine, topic string) (off bool) {
+	for _, h := range history {
 		if h.Note == topic {
 			switch h.Event {
 			case "topic removed":

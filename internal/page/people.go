@@ -114,10 +114,11 @@ type personPage struct {
 	Address bool // one is known, so that it can be forgotten
 	Barred  bool
 	Failing bool
-	Remote  bool   // there is a contact that Owlat can be asked for
-	Done    string // what was just done; empty: nothing
-	Unknown bool   // nothing is known of the person
-	Forgot  bool   // the ledger was asked to forget them
+	Remote  bool      // there is a contact that Owlat can be asked for
+	Asked   time.Time // when Owlat was asked for what the answer counts with; zero: it was not
+	Done    string    // what was just done; empty: nothing
+	Unknown bool      // nothing is known of the person
+	Forgot  bool      // the ledger was asked to forget them
 	Choices []choiceView
 	Winner  *winner        // the row that counts instead of the only one that is known of the person; nil: none
 	Holder  troubles.Other // the row whose contact has the address that a failing one needs
@@ -233,7 +234,9 @@ func tell(c *call, p *person.Person, v *personPage, now map[string]*nowView) err
 				v.Holder = troubles.Other{Sync: f.Holder.Sync, Key: f.Holder.Key, Person: personAddress(c, person.Subject{Sync: f.Holder.Sync, Key: f.Holder.Key})}
 			}
 			v.Remote = v.Remote || t.Entry.ContactID != ""
-			r.Now = now[t.Entry.ContactID]
+			if r.Now = now[t.Entry.ContactID]; r.Now != nil {
+				v.Asked = r.Now.Asked
+			}
 		}
 		v.Rows = append(v.Rows, r)
 	}

@@ -225,7 +225,7 @@ func (p *Person) Keys(sync config.Sync) (keys []string) {
 // Matcher finds the rows of a person in the source of one sync.
 type Matcher struct {
 	keys         []string
-	addresses    []string        // lower-cased, also such as are none
+	addresses    []string // lower-cased, also such as are none
 	keyIsAddress bool
 }
 

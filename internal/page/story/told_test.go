@@ -161,3 +161,26 @@ func TestTopicsHaveNames(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestLifting names the true origin, and what lifting does then.
+func TestLifting(t *testing.T) {
+	t.Parallel()
+	row := tale(func(t *explain.Tale) { t.Sync.Suppressed.Column = "blocked" })
+	for reason, want := range map[ledger.SuppressionReason][]string{
+		ledger.NeverMail:  {`The column "blocked" of row 1 of users says`, "Correct the row first.", "Owlat is told nothing."},
+		ledger.Listed:     {"Somebody handed in a list", "Owlat is told nothing."},
+		ledger.Complained: {"marked a mail as spam", "Owlat has a block list of its own"},
+		ledger.Bounced:    {"came back for good", "Owlat has a block list of its own"},
+	} {
+		why, follows := story.Lifting(ledger.Suppression{Reason: reason}, []*explain.Tale{row})
+		text := why + " " + strings.Join(follows, " ")
+		for _, part := range want {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q lacks %q", reason, text, part)
+			}
+		}
+		if reason != ledger.Bounced && strings.Contains(text, "came back") {
+			t.Errorf("%s is told as a bounce: %s", reason, text)
+		}
+	}
+}

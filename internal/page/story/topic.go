@@ -160,7 +160,7 @@ func barred(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict 
 		return Verdict{Tone: Off, Says: "A run had put them on it, but Owlat sends them no campaigns now, because " + why + ".", At: t.Barred.At}
 	case m.State == ledger.MemberOut && !t.NeverMail(m), m.State == ledger.MemberOptedOut && (t.LeftThemselves(m.Topic) || !t.Barred.Reason.Asked()), m.State == ledger.MemberLeft, m.State == ledger.MemberLeaving, m.State == ledger.MemberUnsure:
 		return recorded(t, m, topic)
-	case m.State == ledger.MemberOptedOut && t.WasPut(m.Topic):
+	case m.State == ledger.MemberOptedOut && explain.WasPut(t.History, m.Topic):
 		return Verdict{Tone: Off, Says: "Taken off it, because " + why + ". A run had put them on it before.", At: t.LeftAt(m)}
 	case m.State == ledger.MemberOut:
 		return Verdict{Tone: Off, Says: "Not on it, because " + why + ".", At: m.At}
@@ -226,7 +226,7 @@ func recorded(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 // letGo says of a row that left the source what became of its topic.
 func letGo(t *explain.Tale, m *ledger.Membership) Verdict {
 	says := "Let go of when the row left the source: taken off, unless another row wanted the contact there."
-	if t.TakenOff(m.Topic) {
+	if explain.TakenOff(t.History, m.Topic) {
 		says = "Taken off it, because the row left the source."
 	}
 	if t.Entry.Departed == "" {

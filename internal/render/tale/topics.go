@@ -140,7 +140,7 @@ func (t memberships) why(m *ledger.Membership) string {
 	case ledger.MemberOptedOut:
 		left := words.Clock(t.LeftAt(m))
 		switch {
-		case t.Barred != nil && t.Barred.Reason.Asked() && !t.LeftThemselves(m.Topic) && t.WasPut(m.Topic):
+		case t.Barred != nil && t.Barred.Reason.Asked() && !t.LeftThemselves(m.Topic) && explain.WasPut(t.History, m.Topic):
 			text = fmt.Sprintf("put on it before, and taken off it %s, because no mail may go to the person", left)
 		case t.Barred != nil && t.Barred.Reason.Asked() && !t.LeftThemselves(m.Topic):
 			text = fmt.Sprintf("not put on it since %s, because no mail may go to the address", left)
@@ -159,7 +159,7 @@ func (t memberships) why(m *ledger.Membership) string {
 		}
 	case ledger.MemberLeft:
 		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there", when)
-		if t.TakenOff(m.Topic) {
+		if explain.TakenOff(t.History, m.Topic) {
 			text = "taken off it, because the row left the source"
 		}
 		if t.Entry.Departed == "" {
