@@ -80,3 +80,21 @@ func TestWhatOwlatSaysNowIsTheAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestAfterLifting the history says that somebody did, and a yes is less than sure.
+func TestAfterLifting(t *testing.T) {
+	t.Parallel()
+	w, f := newPeople(t)
+	f.ways.Webhooks = true
+	f.bounces(2, "ada@example.com", ledger.Bounced)
+	b := w.browser()
+	b.signIn("ada", password)
+	path := b.find("1").path
+	if said := wordsOf(b.get(path).body); !containsAll(said, []string{"Do they get mail? No. A mail to the address came back for good", "gets nothing A run had put them on it"}) {
+		t.Error(said)
+	}
+	said := wordsOf(b.send(path+"/lift", path+"/lift").body)
+	if !containsAll(said, []string{"Do they get mail? Yes, as far as is known here.", "Owlat has a block list of its own, which may still keep mail back.", "Ended the suppression of the address.", "· operator, users"}) {
+		t.Error(said)
+	}
+}

@@ -116,7 +116,7 @@ func Told(f ledger.Feedback, syncs []config.Sync, ours bool) (says, more string)
 	case owlat.WebhookTopicUnsubscribed:
 		var left []string
 		for _, t := range f.Topics {
-			left = append(left, cmp.Or(t.Name, beside(t.ID, fed.By(syncs, t.ID))))
+			left = append(left, cmp.Or(t.Name, configured(syncs, t.ID), beside(t.ID, fed.By(syncs, t.ID))))
 		}
 		if len(left) == 0 {
 			left = []string{"topics that were not named"}
@@ -141,6 +141,16 @@ func Told(f ledger.Feedback, syncs []config.Sync, ours bool) (says, more string)
 	return f.Event + ".", strings.TrimSpace(f.Kind + " " + f.Detail)
 }
 
+// configured returns the name that the configuration gives a topic; empty: none.
+func configured(syncs []config.Sync, topic string) string {
+	for i := range syncs {
+		if name := fed.Of(&syncs[i], topic, nil).Name; name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // ofRow returns what happened to one row.
 func ofRow(t *explain.Tale) (all []Moment) {
 	add := func(at time.Time, by Origin, run int64, says, more string) {
@@ -150,7 +160,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 	}
 	for _, h := range t.History {
 		by := Sync
-		if h.Event == ledger.EventRetry {
+		if h.Event == ledger.EventRetry || h.Event == ledger.EventLifted {
 			by = Person
 		}
 		if strings.HasPrefix(h.Event, "topic ") {

@@ -464,9 +464,9 @@ func TestWhatDiffersInOwlat(t *testing.T) {
 func TestATopicWithoutAName(t *testing.T) {
 	t.Parallel()
 	syncs := []config.Sync{
-		{Name: "users", Topics: []config.Topic{{ID: "k57", When: "newsletter"}, {ID: "k58"}}}, {Name: "leads", Topics: []config.Topic{{ID: "k58", When: "wants_tips"}}},
+		{Name: "users", Topics: []config.Topic{{ID: "k57", When: "newsletter"}, {ID: "k58"}}}, {Name: "leads", Topics: []config.Topic{{ID: "k58", When: "wants_tips"}, {ID: "k60", Name: "Tips"}}},
 	}
-	for id, want := range map[string]string{"k57": "k57 (users, when newsletter)", "k58": "k58 (users, every row; leads, when wants_tips)", "k59": "k59"} {
+	for id, want := range map[string]string{"k57": "k57 (users, when newsletter)", "k58": "k58 (users, every row; leads, when wants_tips)", "k59": "k59", "k60": "Tips"} {
 		says, _ := story.Told(ledger.Feedback{Event: owlat.WebhookTopicUnsubscribed, Topics: []ledger.FeedbackTopic{{ID: id}}}, syncs, false)
 		if says != "The person left "+want+"." {
 			t.Error(says)
