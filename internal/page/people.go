@@ -118,6 +118,7 @@ type personPage struct {
 	Asked   time.Time // when Owlat was asked for what the answer counts with; zero: it was not
 	Done    string    // what was just done; empty: nothing
 	Unknown bool      // nothing is known of the person
+	Lifted  bool      // the suppression, which was all that was recorded of the person, was just lifted
 	Forgot  bool      // the ledger was asked to forget them
 	Choices []choiceView
 	Winner  *winner        // the row that counts instead of the only one that is known of the person; nil: none
@@ -187,7 +188,7 @@ func showKnown(c *call, p *person.Person, now map[string]*nowView, sources []sou
 			v.Choices = append(v.Choices, choiceView{t.Sync.Name, t.Key, person.AddressOf(t), personAddress(c, person.Subject{Sync: t.Sync.Name, Key: t.Key})})
 		}
 	case !p.Known():
-		v.Unknown = true
+		v.Unknown, v.Lifted = true, c.r.URL.Query().Get("done") == "lift"
 		var err error
 		if v.Winner, err = winnerOf(c, append(slices.Clone(v.Unsent), sources...)); err != nil {
 			return err

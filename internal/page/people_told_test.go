@@ -97,4 +97,9 @@ func TestAfterLifting(t *testing.T) {
 	if !containsAll(said, []string{"Do they get mail? Yes, as far as is known here.", "Owlat has a block list of its own, which may still keep mail back.", "Ended the suppression of the address.", "· operator, users"}) {
 		t.Error(said)
 	}
+	f.suppress(ledger.Suppression{Email: "alone@example.com", Reason: ledger.NeverMail, At: noon})
+	path = b.find("alone@example.com").path
+	if said := wordsOf(b.send(path+"/lift", path+"/lift").body); !strings.Contains(said, "The suppression was all that was recorded of this address, and it is lifted") || strings.Contains(said, "Nothing is recorded") {
+		t.Error(said)
+	}
 }

@@ -3,13 +3,11 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"owlatsync/ledger"
-	"owlatsync/ledger/postgres/internal/change"
 	"owlatsync/ledger/postgres/internal/heard"
 	"owlatsync/ledger/postgres/internal/pgrow"
 	"owlatsync/ledger/postgres/internal/server"
@@ -70,34 +68,10 @@ func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error)
 		if err := t.Row("SELECT forget_secret FROM @deployments WHERE id = $1", []any{t.deployment}, &secret); err != nil {
 			return err
 		}
-		if was, err = heard.Lift(t, secret, address); err != nil || !was {
-			return err
-		}
-		return noteLifted(t, address)
+		was, err = heard.Lift(t, secret, address, t.l.Now())
+		return err
 	})
 	return was && err == nil, err
-}
-
-// withAddress finds the rows that have an address.
-const withAddress = "SELECT e.sync, e.key FROM @entries e WHERE e.sync IN (SELECT id FROM @syncs WHERE deployment = $1) AND e.email = $2::bytea"
-
-// noteLifted notes in the history of the rows with an address that it is suppressed no longer.
-func noteLifted(t *tx, address string) error {
-	var syncs []int64
-	var keys []string
-	err := t.Find(withAddress, []any{address}, func(rows pgx.Rows) error {
-		var sync int64
-		var key string
-		err := rows.Scan(&sync, &key)
-		syncs, keys = append(syncs, sync), append(keys, key)
-		return err
-	})
-	n := len(keys)
-	if err != nil || n == 0 {
-		return err
-	}
-	events, notes := slices.Repeat([]string{ledger.EventLifted}, n), make([]string, n)
-	return t.Exec(change.AddLines, t.deployment, syncs, pgrow.Bytes(keys), slices.Repeat([]int64{t.l.Now().UnixMicro()}, n), make([]int64, n), pgrow.Bytes(events), pgrow.Bytes(notes))
 }
 
 // AllSuppressions implements ledger.Mailbox.

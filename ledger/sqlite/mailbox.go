@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -67,34 +66,10 @@ func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error)
 		return false, fmt.Errorf("%s: %w", doing, dbfile.Explain(ctx, err))
 	}
 	err = m.update(ctx, doing, dbfile.Durable, func(t *tx) (err error) {
-		if was, err = heard.Lift(t.Tx, secret, address); err != nil || !was {
-			return err
-		}
-		return noteLifted(t, address)
-	})
-	return was, err
-}
-
-// noteLifted notes in the history of the rows with an address that it is suppressed no longer.
-func noteLifted(t *tx, address string) error {
-	type key struct {
-		sync int64
-		text string
-	}
-	var of []key
-	err := t.Each("SELECT e.sync, e.key FROM entries e WHERE e.email = ?", []any{address}, func(rows *sql.Rows) error {
-		var row key
-		err := rows.Scan(&row.sync, &row.text)
-		of = append(of, row)
+		was, err = heard.Lift(t.Tx, secret, address)
 		return err
 	})
-	at := time.Now().UnixMicro()
-	for _, row := range of {
-		if err == nil {
-			err = t.addLine(0, row.sync, row.text, at, 0, phrase{event: ledger.EventLifted})
-		}
-	}
-	return err
+	return was, err
 }
 
 // AllSuppressions implements ledger.Mailbox.

@@ -115,7 +115,7 @@ func TestAnswers(t *testing.T) {
 		"given up": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Parked: true, Category: ledger.CategoryTaken, Reason: "taken"}
 			state(ledger.MemberOut)(t)
-		}, "No", story.Bad, "not tried again until it changes: taken.", "Another contact in Owlat has the address"},
+		}, "No", story.Bad, "not tried again until it changes: taken.", "A look in the sources now names the address."},
 		"fails, and is on": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Category: ledger.CategoryNetwork, Reason: "refused"}
 		}, "Yes", story.Bad, "later runs try it again: refused.", "can be reached"},

@@ -111,7 +111,7 @@ func (t memberships) why(m *ledger.Membership) string {
 		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
 	case ledger.MemberSkipped:
 		text = "left as it is in Owlat (existing: skip), because " + t.Sibling.WhyOld(m.Topic)
-		if topic != nil && topic.When != "" {
+		if topic != nil && topic.When != "" && t.Barred == nil && t.Entry.Departed == "" {
 			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
 		}
 	case ledger.MemberOut:
