@@ -117,7 +117,8 @@ type Mailbox interface {
 	// Suppress durably records suppressions, all or none. Of several of one address, or of one contact, that counts which outweighs the
 	// others, with the latest Sent and the latest Told of all.
 	Suppress(ctx context.Context, suppressions ...Suppression) error
-	// Lift durably ends the suppression of a normalised address or of a contact, and reports whether there was one.
+	// Lift durably ends the suppression of a normalised address or of a contact, and reports whether there was one. Of an address it adds a line with
+	// EventLifted to the history of the rows that have it.
 	Lift(ctx context.Context, address string) (was bool, err error)
 	// AllSuppressions returns the suppressions of addresses, newest first, without those of forgotten persons; a limit below 1 means all.
 	AllSuppressions(ctx context.Context, limit int) ([]Suppression, error)

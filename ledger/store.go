@@ -147,6 +147,9 @@ const (
 // EventOptedOut is the line of a row whose person a run opted out of everything in Owlat.
 const EventOptedOut = "opted out of everything"
 
+// EventLifted is the line of a row whose address somebody suppresses no longer.
+const EventLifted = "suppression lifted"
+
 // EventRowLeft is the line of a row that has left the source, from the run that noticed it.
 const EventRowLeft = "row left"
 

@@ -18,6 +18,7 @@ type Rows interface {
 	ledger.Reader
 	History(ctx context.Context, sync, key string) ([]ledger.HistoryLine, error)
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
+	Run(ctx context.Context, id int64) (*ledger.Run, error)
 	AllSuppressions(ctx context.Context, limit int) ([]ledger.Suppression, error)
 	Retry(ctx context.Context, sync string, keys []string, now time.Time) (rows int, err error)
 	Lift(ctx context.Context, address string) (was bool, err error)

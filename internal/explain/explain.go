@@ -46,6 +46,8 @@ type Tale struct {
 	Row       *owlatsync.Row       // the row in the source now; nil: not there, or not asked for
 	Decisions []reconcile.Decision // empty: there is nothing to do
 	Hits      []owlatsync.Hit      // guards that would hold the next run
+
+	noticed time.Time // when a run that was held found that the row has left the source; zero: none did
 }
 
 // Sibling is what other syncs of the ledger have to do with the contact of a row.
@@ -177,6 +179,7 @@ type Ledger interface {
 	ledger.Reader
 	History(ctx context.Context, sync, key string) ([]ledger.HistoryLine, error)
 	Feedbacks(ctx context.Context, event, person string, before int64, limit int) ([]ledger.Feedback, error)
+	Run(ctx context.Context, id int64) (*ledger.Run, error)
 }
 
 // Of tells what the ledger knows about one row, and asks nobody else. It returns nil if that is nothing.
@@ -196,6 +199,9 @@ func Of(ctx context.Context, l Ledger, sync config.Sync, key string) (*Tale, err
 func (t *Tale) recall(ctx context.Context, l Ledger, e *ledger.Entry) (known bool, err error) {
 	t.At, t.Entry = l.Now(), e
 	if t.History, err = l.History(ctx, t.Sync.Name, t.Key); err != nil {
+		return false, err
+	}
+	if err := t.notice(ctx, l); err != nil {
 		return false, err
 	}
 	if t.Sibling, err = siblingOf(ctx, l, t.Sync.Name, t.Entry); err != nil {

@@ -309,3 +309,39 @@ func TestWhatHasProvenToTell(t *testing.T) {
 	}
 	is(all)
 }
+
+// TestWhenALeavingWasFound: a run that was held found it, not the one that was approved.
+func TestWhenALeavingWasFound(t *testing.T) {
+	t.Parallel()
+	l := memory.New()
+	lock, err := l.Acquire(t.Context(), ledger.Claim{Purpose: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	held, err := lock.BeginRun(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Started: began})
+	if err != nil {
+		t.Fatal(err)
+	}
+	approved, err := lock.BeginRun(t.Context(), ledger.Run{Sync: "users", Mode: ledger.ModeRun, Started: began.Add(time.Hour), Approves: held})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, run := range map[string]int64{"1": approved, "2": held, "3": 4711} {
+		if err := lock.Record(t.Context(), ledger.Record{Sync: "users", Run: run, Entry: &ledger.Entry{Key: key, Departed: "topics", FirstSeen: began}, Event: ledger.EventRowLeft}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lock.Release(); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]bool{"1": true, "2": false, "3": false} {
+		tale, err := explain.Of(t.Context(), l, config.Sync{Name: "users"}, key)
+		if err != nil || tale == nil {
+			t.Fatal(tale, err)
+		}
+		if got := tale.Left().Equal(began); got != want || tale.Left().IsZero() {
+			t.Errorf("row %s left %v", key, tale.Left())
+		}
+	}
+}

@@ -37,6 +37,8 @@ func Happened(h ledger.HistoryLine) string {
 		return "deleted the contact"
 	case ledger.EventOptedOut:
 		return "opted the person out of everything in Owlat, because no mail may go to them"
+	case ledger.EventLifted:
+		return "ended the suppression of the address"
 	case ledger.EventRowLeft:
 		return "found that the row has left the source"
 	case "retry":

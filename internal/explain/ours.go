@@ -2,6 +2,7 @@ package explain
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -40,8 +41,11 @@ func (t *Tale) NeverMail(m *ledger.Membership) bool {
 	return t.Ours(m.At) || t.Barred != nil && t.Barred.Reason.Asked() && m.At.After(t.Barred.At.Add(-time.Minute))
 }
 
-// Left returns when the row left the source, zero if the history does not tell.
+// Left returns when a run first found that the row has left the source, zero if that is not known.
 func (t *Tale) Left() (at time.Time) {
+	if !t.noticed.IsZero() {
+		return t.noticed
+	}
 	for _, h := range t.History {
 		if h.Event == ledger.EventRowLeft {
 			at = h.At
@@ -50,10 +54,84 @@ func (t *Tale) Left() (at time.Time) {
 	return at
 }
 
+// LeftAt returns when the person of a membership came off its topic, as far as opt-outs tell, or else when the membership was recorded.
+func (t *Tale) LeftAt(m *ledger.Membership) time.Time {
+	for _, o := range t.OptOuts {
+		if o.Topic == m.Topic {
+			return o.At
+		}
+	}
+	return m.At
+}
+
+// LeftThemselves reports whether the person is known to have left the topic by their own word.
+func (t *Tale) LeftThemselves(topic string) bool {
+	return slices.ContainsFunc(t.OptOuts, func(o ledger.OptOut) bool { return o.Topic == topic && !t.Ours(o.At) })
+}
+
+// WasPut reports whether the history has a run that put the contact on the topic.
+func WasPut(history []ledger.HistoryLine, topic string) bool {
+	return slices.ContainsFunc(history, func(h ledger.HistoryLine) bool { return h.Event == "topic added" && h.Note == topic })
+}
+
+// TakenOff reports whether the history has a run that took the contact off the topic and found it on it no more since.
+func TakenOff(history []ledger.HistoryLine, topic string) (off bool) {
+	for _, h := range history {
+		if h.Note == topic {
+			switch h.Event {
+			case "topic removed":
+				off = true
+			case "topic added", "topic found":
+				off = false
+			}
+		}
+	}
+	return off
+}
+
+// Lifted returns what Owlat told of the address for which no mail would go to it, had nobody lifted that since; empty: nothing.
+func (t *Tale) Lifted() (why ledger.SuppressionReason) {
+	if t.Barred != nil || t.Entry == nil {
+		return ""
+	}
+	for _, f := range t.Heard {
+		if f.Email != "" && f.Email != t.Entry.Email {
+			continue
+		}
+		switch {
+		case f.Event == owlat.WebhookEmailComplained:
+			why = ledger.Complained
+		case f.Event == owlat.WebhookEmailBounced && f.Kind == "hard" && why == "":
+			why = ledger.Bounced
+		}
+	}
+	return why
+}
+
 // Stranger reports whether no mail may go to the person of the row, and a run found no contact of theirs, so that it made none.
 func (t *Tale) Stranger() bool {
 	e := t.Entry
 	return e != nil && t.Sync.Suppressed.Column != "" && e.ContactID == "" && e.Origin == ledger.OriginNone && e.Departed == "" && e.Failure == nil && !e.Doubt && !e.Fingerprint.IsZero()
+}
+
+// notice finds out when the row's leaving was found by a run that was held, if another one acted on it only once it was approved.
+func (t *Tale) notice(ctx context.Context, l Ledger) error {
+	for _, h := range slices.Backward(t.History) {
+		if h.Event != ledger.EventRowLeft || h.Run == 0 {
+			continue
+		}
+		run, err := l.Run(ctx, h.Run)
+		for err == nil && run.Approves != 0 {
+			if run, err = l.Run(ctx, run.Approves); err == nil {
+				t.noticed = run.Started
+			}
+		}
+		if _, gone := errors.AsType[*ledger.NoRunError](err); gone { // its record is kept for a while only
+			return nil
+		}
+		return err
+	}
+	return nil
 }
 
 // OwlatTold says whether Owlat knows that the user lets no mail go to a person, or why not. The tales are those of the person's rows.

@@ -114,11 +114,14 @@ type personPage struct {
 	Address bool // one is known, so that it can be forgotten
 	Barred  bool
 	Failing bool
-	Remote  bool   // there is a contact that Owlat can be asked for
-	Done    string // what was just done; empty: nothing
-	Unknown bool   // nothing is known of the person
-	Forgot  bool   // the ledger was asked to forget them
+	Remote  bool      // there is a contact that Owlat can be asked for
+	Asked   time.Time // when Owlat was asked for what the answer counts with; zero: it was not
+	Done    string    // what was just done; empty: nothing
+	Unknown bool      // nothing is known of the person
+	Lifted  bool      // the suppression, which was all that was recorded of the person, was just lifted
+	Forgot  bool      // the ledger was asked to forget them
 	Choices []choiceView
+	Winner  *winner        // the row that counts instead of the only one that is known of the person; nil: none
 	Holder  troubles.Other // the row whose contact has the address that a failing one needs
 	Unsent  []sourceView   // what the latest runs read of the person and could not send
 	Sources []sourceView
@@ -185,7 +188,11 @@ func showKnown(c *call, p *person.Person, now map[string]*nowView, sources []sou
 			v.Choices = append(v.Choices, choiceView{t.Sync.Name, t.Key, person.AddressOf(t), personAddress(c, person.Subject{Sync: t.Sync.Name, Key: t.Key})})
 		}
 	case !p.Known():
-		v.Unknown = true
+		v.Unknown, v.Lifted = true, c.r.URL.Query().Get("done") == "lift"
+		var err error
+		if v.Winner, err = winnerOf(c, append(slices.Clone(v.Unsent), sources...)); err != nil {
+			return err
+		}
 		if p.Address != "" {
 			forgotten, err := c.d.Rows.Forgotten(c.r.Context(), []string{p.Address})
 			if err != nil {
@@ -228,7 +235,9 @@ func tell(c *call, p *person.Person, v *personPage, now map[string]*nowView) err
 				v.Holder = troubles.Other{Sync: f.Holder.Sync, Key: f.Holder.Key, Person: personAddress(c, person.Subject{Sync: f.Holder.Sync, Key: f.Holder.Key})}
 			}
 			v.Remote = v.Remote || t.Entry.ContactID != ""
-			r.Now = now[t.Entry.ContactID]
+			if r.Now = now[t.Entry.ContactID]; r.Now != nil {
+				v.Asked = r.Now.Asked
+			}
 		}
 		v.Rows = append(v.Rows, r)
 	}

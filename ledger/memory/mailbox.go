@@ -92,6 +92,13 @@ func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error)
 			was = was || there
 			delete(s.heard.suppressions, name)
 		}
+		for _, state := range s.syncs {
+			for _, e := range state.sorted() {
+				if was && e.Email == address {
+					s.note(state, ledger.HistoryLine{Key: e.Key, At: moment(m.Now()), Event: ledger.EventLifted})
+				}
+			}
+		}
 		return nil
 	})
 	return was, err

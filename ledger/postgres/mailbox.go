@@ -61,11 +61,14 @@ func (m mailbox) Suppress(ctx context.Context, suppressions ...ledger.Suppressio
 // Lift implements ledger.Mailbox.
 func (m mailbox) Lift(ctx context.Context, address string) (was bool, err error) {
 	err = m.update(ctx, "lift a suppression of the ledger", server.Durable, func(t *tx) error {
+		if err := t.Fence(); err != nil {
+			return err
+		}
 		var secret []byte
 		if err := t.Row("SELECT forget_secret FROM @deployments WHERE id = $1", []any{t.deployment}, &secret); err != nil {
 			return err
 		}
-		was, err = heard.Lift(t, secret, address)
+		was, err = heard.Lift(t, secret, address, t.l.Now())
 		return err
 	})
 	return was && err == nil, err

@@ -195,6 +195,16 @@ func (p *Person) Answer() story.Answer {
 	return story.Together(p.Tales)
 }
 
+// Tale returns what is known of one row of the person, nil if that is nothing.
+func (p *Person) Tale(sync, key string) *explain.Tale {
+	for _, t := range p.Tales {
+		if t.Sync.Name == sync && t.Key == key {
+			return t
+		}
+	}
+	return nil
+}
+
 // Keys returns the keys that rows of the person have in a sync, or may have.
 func (p *Person) Keys(sync config.Sync) (keys []string) {
 	for _, t := range append(slices.Clone(p.Tales), p.Choices...) {
@@ -215,19 +225,13 @@ func (p *Person) Keys(sync config.Sync) (keys []string) {
 // Matcher finds the rows of a person in the source of one sync.
 type Matcher struct {
 	keys         []string
-	Known        map[string]bool // keys of rows that the ledger knows
-	addresses    []string        // lower-cased, also such as are none
+	addresses    []string // lower-cased, also such as are none
 	keyIsAddress bool
 }
 
 // Matcher returns what finds the person's rows.
 func (p *Person) Matcher(sync config.Sync) Matcher {
-	m := Matcher{Known: make(map[string]bool), keyIsAddress: sync.KeyIsAddress(), keys: p.Keys(sync)}
-	for _, t := range append(slices.Clone(p.Tales), p.Choices...) {
-		if t.Sync.Name == sync.Name {
-			m.Known[t.Key] = true
-		}
-	}
+	m := Matcher{keyIsAddress: sync.KeyIsAddress(), keys: p.Keys(sync)}
 	if p.Word != "" {
 		m.addresses = append(m.addresses, owlatsync.LowerAddress(p.Word))
 	}

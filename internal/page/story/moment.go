@@ -116,7 +116,7 @@ func Told(f ledger.Feedback, syncs []config.Sync, ours bool) (says, more string)
 	case owlat.WebhookTopicUnsubscribed:
 		var left []string
 		for _, t := range f.Topics {
-			left = append(left, cmp.Or(t.Name, beside(t.ID, fed.By(syncs, t.ID))))
+			left = append(left, cmp.Or(t.Name, configured(syncs, t.ID), beside(t.ID, fed.By(syncs, t.ID))))
 		}
 		if len(left) == 0 {
 			left = []string{"topics that were not named"}
@@ -141,6 +141,16 @@ func Told(f ledger.Feedback, syncs []config.Sync, ours bool) (says, more string)
 	return f.Event + ".", strings.TrimSpace(f.Kind + " " + f.Detail)
 }
 
+// configured returns the name that the configuration gives a topic; empty: none.
+func configured(syncs []config.Sync, topic string) string {
+	for i := range syncs {
+		if name := fed.Of(&syncs[i], topic, nil).Name; name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
 // ofRow returns what happened to one row.
 func ofRow(t *explain.Tale) (all []Moment) {
 	add := func(at time.Time, by Origin, run int64, says, more string) {
@@ -150,11 +160,11 @@ func ofRow(t *explain.Tale) (all []Moment) {
 	}
 	for _, h := range t.History {
 		by := Sync
-		if h.Event == ledger.EventRetry {
+		if h.Event == ledger.EventRetry || h.Event == ledger.EventLifted {
 			by = Person
 		}
 		if strings.HasPrefix(h.Event, "topic ") {
-			h.Note = beside(h.Note, fed.In(&t.Sync, h.Note))
+			h.Note = fed.Of(&t.Sync, h.Note, nil).Words()
 		}
 		add(h.At, by, h.Run, capital(explain.Happened(h))+".", "")
 	}
@@ -162,12 +172,14 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		return all
 	}
 	e, names := t.Entry, namesOf(t)
-	add(e.FirstSeen, Source, 0, "The row was first read.", "")
 	if f := e.Failure; f != nil {
-		add(f.First, Sync, 0, "The row began to fail.", f.Reason)
-		if f.Attempts > 1 {
-			add(f.Last, Sync, 0, fmt.Sprintf("The row failed again, %d times in all.", f.Attempts), f.Reason)
+		reason := ""
+		if f.First.Equal(f.Last) {
+			reason = f.Reason
+		} else if !failedSince(t, f.First) { // the history does not have each time
+			add(f.Last, Sync, 0, "The row failed again.", f.Reason)
 		}
+		add(f.First, Sync, 0, "The row began to fail.", reason)
 	}
 	told := make(map[string]bool)
 	for _, f := range t.Heard {
@@ -179,7 +191,7 @@ func ofRow(t *explain.Tale) (all []Moment) {
 		name := names.said(m.Topic)
 		add(m.Renewed, Source, 0, "The row's consent to "+name+" went from no to yes.", "")
 		if m.State == ledger.MemberOut && !t.NeverMail(&m) {
-			add(m.At, Source, 0, "The row said no to "+name+".", "")
+			add(latest(m.At, e.FirstSeen), Source, 0, "The row said no to "+name+".", "")
 		}
 		add(m.Pending, Owlat, 0, "Owlat waits for the person to confirm "+name+" (double opt-in).", "")
 	}
@@ -204,7 +216,21 @@ func ofRow(t *explain.Tale) (all []Moment) {
 			add(m.At, Sync, 0, "The event "+m.Name+" became due.", "")
 		}
 	}
+	add(e.FirstSeen, Source, 0, "The row was first read.", "") // last: of what is told at one time it came first
 	return all
+}
+
+// failedSince reports whether the history has a failure of the row after a time.
+func failedSince(t *explain.Tale, first time.Time) bool {
+	return slices.ContainsFunc(t.History, func(h ledger.HistoryLine) bool { return h.Event == "failed" && h.At.After(first) })
+}
+
+// latest returns the later of two times: Owlat's clock may be behind this machine's.
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // ofSuppression returns since when no mail may go to an address, and what Owlat was told of it.

@@ -80,14 +80,26 @@ func TestAnswers(t *testing.T) {
 		says   string
 		do     string
 	}{
-		"on":                {func(*explain.Tale) {}, "Yes", story.Good, "was put on the topic. No webhook of Owlat has told that they left since.", ""},
-		"on, by polling":    {func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true} }, "Yes", story.Good, "Polling has not shown", ""},
-		"on, by both":       {func(t *explain.Tale) { t.Ways.Polling = true }, "Yes", story.Good, "Neither a webhook nor polling", ""},
-		"nothing tells":     {func(t *explain.Tale) { t.Ways = ways.Ways{} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here: no webhook comes", "the unsubscribe secret"},
-		"nothing but asked": {func(t *explain.Tale) { t.Ways = ways.Ways{Secret: true} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here", "when it is asked now"},
-		"asked now":         {func(t *explain.Tale) { t.Ways = ways.Ways{}; asked(true)(t) }, "Yes", story.Good, "was put on the topic.", ""},
-		"off now":           {asked(false), "No", story.Off, "Not on it, as Owlat says now", "sign up again"},
-		"on now":            {func(t *explain.Tale) { state(ledger.MemberSkipped)(t); asked(true)(t) }, "Yes", story.Good, "was put on the topic", ""},
+		"on":                      {func(*explain.Tale) {}, "Yes", story.Good, "was put on the topic. No webhook of Owlat has told that they left since.", ""},
+		"on, by polling":          {func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true} }, "Yes", story.Good, "Polling has not shown", ""},
+		"on, by both":             {func(t *explain.Tale) { t.Ways.Polling = true }, "Yes", story.Good, "Neither a webhook nor polling", ""},
+		"nothing tells":           {func(t *explain.Tale) { t.Ways = ways.Ways{} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here: no webhook comes", "the unsubscribe secret"},
+		"nothing but asked":       {func(t *explain.Tale) { t.Ways = ways.Ways{Secret: true} }, "Yes, as far as is known here", story.Unknown, "Whether they left since is not known here", "when it is asked now"},
+		"asked now":               {func(t *explain.Tale) { t.Ways = ways.Ways{}; asked(true)(t) }, "Yes", story.Good, "is on the topic, as Owlat says now.", ""},
+		"off now":                 {asked(false), "No", story.Off, "Not on it, as Owlat says now", "sign up again"},
+		"on now":                  {func(t *explain.Tale) { state(ledger.MemberSkipped)(t); asked(true)(t) }, "Yes", story.Good, "is on the topic, as Owlat says now.", ""},
+		"left alone, and off now": {func(t *explain.Tale) { state(ledger.MemberSkipped)(t); asked(false)(t) }, "No", story.Off, "Not on it, as Owlat says now. Left as it is", "from no to yes"},
+		"opted out, and off now":  {func(t *explain.Tale) { state(ledger.MemberOptedOut)(t); asked(false)(t) }, "No", story.Off, "as one of Owlat's webhooks told.", ""},
+		"a bounce was lifted": {func(t *explain.Tale) {
+			t.Heard = []ledger.Feedback{{Event: owlat.WebhookEmailBounced, Kind: "hard", Email: "ada@example.com"}}
+		}, "Yes, as far as is known here", story.Unknown, "Before, a mail to the address came back for good, and the suppression was lifted here since. Owlat has a block list of its own", ""},
+		"another address bounced": {func(t *explain.Tale) {
+			t.Heard = []ledger.Feedback{{Event: owlat.WebhookEmailBounced, Kind: "hard", Email: "old@example.com"}}
+		}, "Yes", story.Good, "was put on the topic", ""},
+		"left, and the row says no since": {func(t *explain.Tale) {
+			state(ledger.MemberOut)(t)
+			t.OptOuts = []ledger.OptOut{{Topic: "news", At: at.Add(-time.Hour)}}
+		}, "No", story.Off, "the person left it, and the row says no since", "from no to yes"},
 		"deleted, as Owlat says now": {func(t *explain.Tale) {
 			t.RemoteErr = &owlat.Error{Category: owlat.CategoryNotFound, StatusCode: 404}
 		}, "No", story.Off, "Owlat has no such contact any more.", "on_remote_delete says: skip"},
@@ -103,7 +115,7 @@ func TestAnswers(t *testing.T) {
 		"given up": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Parked: true, Category: ledger.CategoryTaken, Reason: "taken"}
 			state(ledger.MemberOut)(t)
-		}, "No", story.Bad, "not tried again until it changes: taken.", "Another contact in Owlat has the address"},
+		}, "No", story.Bad, "not tried again until it changes: taken.", "A look in the sources now names the address."},
 		"fails, and is on": {func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Category: ledger.CategoryNetwork, Reason: "refused"}
 		}, "Yes", story.Bad, "later runs try it again: refused.", "can be reached"},
@@ -138,7 +150,7 @@ func TestAnswers(t *testing.T) {
 		"existing: add": {func(t *explain.Tale) {
 			t.Sync.Topics[0].Existing, t.Entry.Memberships[0].State = reconcile.ExistingAdd, ledger.MemberUnknown
 		}, "Not known here", story.Unknown, "the row does not say yes", ""},
-		"to confirm":   {member(func(m *ledger.Membership) { m.Pending = at }), "Not yet", story.Waiting, "asked the person to confirm", "within seven days"},
+		"to confirm":   {member(func(m *ledger.Membership) { m.Pending = at }), "Not known here", story.Unknown, "asked the person to confirm (double opt-in), and they get nothing until they have. Whether they have is not known here", "within seven days"},
 		"too late":     {member(func(m *ledger.Membership) { m.Pending = at.Add(-ledger.ConfirmWithin) }), "Not known here", story.Unknown, "has run out by now", "in Owlat"},
 		"not mailed":   {member(func(m *ledger.Membership) { m.Unmailed = true }), "Not yet", story.Waiting, "sent no mail that asks for it again", "preference page"},
 		"undecided":    {func(t *explain.Tale) { t.Entry.Memberships = nil }, "Not yet", story.Waiting, "not decided yet", "next run"},
@@ -207,29 +219,6 @@ func TestWhetherOwlatWasTold(t *testing.T) {
 	}
 }
 
-// TestLifting names the true origin, and what lifting does then.
-func TestLifting(t *testing.T) {
-	t.Parallel()
-	row := tale(func(t *explain.Tale) { t.Sync.Suppressed.Column = "blocked" })
-	for reason, want := range map[ledger.SuppressionReason][]string{
-		ledger.NeverMail:  {`The column "blocked" of row 1 of users says`, "Correct the row first.", "Owlat is told nothing."},
-		ledger.Listed:     {"Somebody handed in a list", "Owlat is told nothing."},
-		ledger.Complained: {"marked a mail as spam", "Owlat has a block list of its own"},
-		ledger.Bounced:    {"came back for good", "Owlat has a block list of its own"},
-	} {
-		why, follows := story.Lifting(ledger.Suppression{Reason: reason}, []*explain.Tale{row})
-		text := why + " " + strings.Join(follows, " ")
-		for _, part := range want {
-			if !strings.Contains(text, part) {
-				t.Errorf("%s: %q lacks %q", reason, text, part)
-			}
-		}
-		if reason != ledger.Bounced && strings.Contains(text, "came back") {
-			t.Errorf("%s is told as a bounce: %s", reason, text)
-		}
-	}
-}
-
 // TestATopicOfWhomNoMailMayReach is not told as well.
 func TestATopicOfWhomNoMailMayReach(t *testing.T) {
 	t.Parallel()
@@ -238,8 +227,8 @@ func TestATopicOfWhomNoMailMayReach(t *testing.T) {
 		word   string
 		says   string
 	}{
-		"bounced":      {barred(ledger.Suppression{Reason: ledger.Bounced}), "not on it", "Owlat sends them no campaigns now, because a mail to the address came back for good."},
-		"complained":   {barred(ledger.Suppression{Reason: ledger.Complained}), "not on it", "because the person marked a mail as spam."},
+		"bounced":      {barred(ledger.Suppression{Reason: ledger.Bounced}), "gets nothing", "Owlat sends them no campaigns now, because a mail to the address came back for good."},
+		"complained":   {barred(ledger.Suppression{Reason: ledger.Complained}), "gets nothing", "because the person marked a mail as spam."},
 		"still on":     {barred(ledger.Suppression{Reason: ledger.NeverMail}), "not yet", "A run had put them on it. Now no mail may go to the person."},
 		"nothing told": {func(t *explain.Tale) { t.Ways = ways.Ways{} }, "put on it", "Whether they left since is not known here"},
 		"by our word": {func(t *explain.Tale) {
@@ -254,6 +243,12 @@ func TestATopicOfWhomNoMailMayReach(t *testing.T) {
 			barred(ledger.Suppression{Reason: ledger.NeverMail})(t)
 			member(func(m *ledger.Membership) { m.State, m.At = ledger.MemberOut, at.Add(-time.Hour) })(t)
 		}, "not on it", `the row's column "newsletter" says no`},
+		"by a list, after it was on": {func(t *explain.Tale) {
+			barred(ledger.Suppression{Reason: ledger.Listed, Sent: at, Told: at})(t)
+			state(ledger.MemberOptedOut)(t)
+			t.History = []ledger.HistoryLine{{At: at.Add(-time.Hour), Run: 1, Event: "topic added", Note: "news"}}
+			t.OptOuts = []ledger.OptOut{{Topic: "news", At: at}}
+		}, "not on it", "Taken off it, because no mail may go to the person. A run had put them on it before."},
 		"left before it bounced": {func(t *explain.Tale) {
 			barred(ledger.Suppression{Reason: ledger.Bounced})(t)
 			state(ledger.MemberOptedOut)(t)
@@ -264,7 +259,11 @@ func TestATopicOfWhomNoMailMayReach(t *testing.T) {
 			t.Entry.Memberships = nil
 		}, "not on it", "Not put on it, because a mail to the address came back for good."},
 	} {
-		topic := story.Topics(tale(test.change))[0]
+		row := tale(test.change)
+		topic := story.Topics(row)[0]
+		if row.Barred != nil && strings.Contains(topic.Do, "A run puts") {
+			t.Errorf("%s: no run puts them on it: %+v", name, topic)
+		}
 		if topic.Word() != test.word || topic.Tone == story.Good || !strings.Contains(topic.Says, test.says) {
 			t.Errorf("%s: %s: %+v", name, topic.Word(), topic)
 		}
@@ -465,9 +464,9 @@ func TestWhatDiffersInOwlat(t *testing.T) {
 func TestATopicWithoutAName(t *testing.T) {
 	t.Parallel()
 	syncs := []config.Sync{
-		{Name: "users", Topics: []config.Topic{{ID: "k57", When: "newsletter"}, {ID: "k58"}}}, {Name: "leads", Topics: []config.Topic{{ID: "k58", When: "wants_tips"}}},
+		{Name: "users", Topics: []config.Topic{{ID: "k57", When: "newsletter"}, {ID: "k58"}}}, {Name: "leads", Topics: []config.Topic{{ID: "k58", When: "wants_tips"}, {ID: "k60", Name: "Tips"}}},
 	}
-	for id, want := range map[string]string{"k57": "k57 (users, when newsletter)", "k58": "k58 (users, every row; leads, when wants_tips)", "k59": "k59"} {
+	for id, want := range map[string]string{"k57": "k57 (users, when newsletter)", "k58": "k58 (users, every row; leads, when wants_tips)", "k59": "k59", "k60": "Tips"} {
 		says, _ := story.Told(ledger.Feedback{Event: owlat.WebhookTopicUnsubscribed, Topics: []ledger.FeedbackTopic{{ID: id}}}, syncs, false)
 		if says != "The person left "+want+"." {
 			t.Error(says)

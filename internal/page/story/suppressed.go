@@ -2,6 +2,7 @@ package story
 
 import (
 	"fmt"
+	"slices"
 
 	"owlatsync/internal/explain"
 	"owlatsync/internal/ways"
@@ -15,16 +16,27 @@ func Suppressed(s ledger.Suppression, tales []*explain.Tale, w ways.Ways) Answer
 	switch s.Reason {
 	case ledger.NeverMail:
 		v.Says, v.Told = saysNever(tales)+so+explain.OwlatTold(s, tales, w), s.Told
-		v.Do = "Only the person can take that back in Owlat, by signing up again. If the row was wrong, correct it, and lift the suppression."
+		v.Do = takenBack(s, tales) + "If the row was wrong, correct it, and lift the suppression."
+		if len(tales) == 0 {
+			v.Do += " A look in the sources now names the row."
+		}
 	case ledger.Listed:
 		v.Says, v.Told = "Somebody handed in a list of people to whom no mail may go (\"owlat-sync optout\")"+so+explain.OwlatTold(s, tales, w), s.Told
-		v.Do = "Only the person can take that back in Owlat, by signing up again. If the list was wrong, lift the suppression, and put them on a topic by hand."
+		v.Do = takenBack(s, tales) + "If the list was wrong, lift the suppression, and put them on a topic by hand."
 	case ledger.Complained:
 		v.Says, v.Do = "The person marked a mail as spam, as one of Owlat's webhooks told. Owlat sends them no campaigns, and no run puts the address on a topic or sends an event for it.", "Lift the suppression only if the person asked for mail anew."
 	default:
 		v.Says, v.Do = "A mail to the address came back for good, as one of Owlat's webhooks told. Owlat sends it no campaigns, and no run puts it on a topic or sends an event for it.", "If the mailbox works again, lift the suppression."
 	}
 	return v
+}
+
+// takenBack says who can take back in Owlat what it was told. Where Owlat was told nothing, there is nothing to take back.
+func takenBack(s ledger.Suppression, tales []*explain.Tale) string {
+	if s.Told.IsZero() && s.Sent.IsZero() && !slices.ContainsFunc(tales, func(t *explain.Tale) bool { return t.Entry != nil && t.Entry.ContactID != "" }) {
+		return ""
+	}
+	return "Only the person can take that back in Owlat, by signing up again. "
 }
 
 // saysNever says which row says that no mail may go to the person.

@@ -3,8 +3,7 @@ package story
 import (
 	"cmp"
 	"fmt"
-	"slices"
-	"time"
+	"strings"
 
 	"owlatsync/internal/config"
 	"owlatsync/internal/explain"
@@ -20,11 +19,14 @@ type Topic struct {
 	ID, Name string // the name is the id where no better one is known
 	Fed      string // which rows of the sync are put on it, such as "when newsletter"; empty: none are
 	On       bool   // they are on it, as far as is known here, and get its mail
+	Quiet    bool   // the contact is among its members, and gets nothing all the same
 }
 
 // Word says in a word or two how the person stands to the topic.
 func (t Topic) Word() string {
 	switch {
+	case t.Quiet:
+		return "gets nothing"
 	case t.On && t.Tone == Good:
 		return "on it"
 	case t.On:
@@ -47,10 +49,13 @@ func Topics(t *explain.Tale) (all []Topic) {
 		m := &t.Entry.Memberships[i]
 		topic := topicOf(t, m.Topic)
 		v, on := standing(t, m, topic)
+		if on && t.Lifted() != "" {
+			v.Tone, v.Says = unsure(v.Tone), v.Says+" "+blockList(t)
+		}
 		if topic == nil {
 			v.Says += " The configuration does not have this topic any more."
 		}
-		all = append(all, Topic{v, m.Topic, names.of(m.Topic), fed.In(&t.Sync, m.Topic), on})
+		all = append(all, Topic{v, m.Topic, names.of(m.Topic), fed.In(&t.Sync, m.Topic), on, quiet(t, m)})
 	}
 	for _, topic := range t.Sync.Topics {
 		if t.Entry.Membership(topic.ID) == nil {
@@ -64,15 +69,13 @@ func Topics(t *explain.Tale) (all []Topic) {
 func undecided(t *explain.Tale, id string, names names) Topic {
 	v := Verdict{Tone: Waiting, Says: "It is not decided yet.", Do: "The next run that takes the row up decides it."}
 	switch {
-	case t.Barred != nil:
-		v = Verdict{Tone: Off, Says: "Not put on it, because " + because(t.Barred) + "."}
-	case t.Stranger():
-		v = Verdict{Tone: Off, Says: "Not put on it, because no mail may go to the person."}
+	case never(t) != "":
+		v = Verdict{Tone: Off, Says: "Not put on it, because " + never(t) + "."}
 	}
 	return Topic{Verdict: v, ID: id, Name: names.of(id), Fed: fed.In(&t.Sync, id)}
 }
 
-// names are the names of topics by id, as Owlat's webhooks told them, and what is known without.
+// names are the names of topics by id, as the configuration has them or Owlat's webhooks told them, and what is known without.
 type names struct {
 	told map[string]string
 	sync *config.Sync
@@ -80,9 +83,14 @@ type names struct {
 
 func namesOf(t *explain.Tale) names {
 	all := names{make(map[string]string), &t.Sync}
+	for _, topic := range t.Sync.Topics {
+		if topic.Name != "" {
+			all.told[topic.ID] = topic.Name
+		}
+	}
 	for _, f := range t.Heard {
 		for _, topic := range f.Topics {
-			if topic.Name != "" {
+			if topic.Name != "" && all.told[topic.ID] == "" {
 				all.told[topic.ID] = topic.Name
 			}
 		}
@@ -121,18 +129,22 @@ func topicOf(t *explain.Tale, id string) *config.Topic {
 func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) (v Verdict, on bool) {
 	is, known := isOn(t, m.Topic)
 	switch {
-	case t.Barred != nil:
-		return barred(t, m, topic), false
 	case t.Deleted(), t.Entry.Origin == ledger.OriginGone:
 		return Verdict{Tone: Off, Says: "Not on it, because Owlat has no such contact any more."}, false
+	case t.Barred != nil:
+		return barred(t, m, topic), false
 	case known && is && m.Pending.IsZero() && !m.Unmailed:
 		return Verdict{Tone: Good, Says: "On it, as Owlat says now."}, true
 	case known && !is && m.State == ledger.MemberAdded:
-		return Verdict{Tone: Off, Says: "Not on it, as Owlat says now: they have left since, or were taken off in Owlat.", Do: again}, false
+		return Verdict{Tone: Off, Says: "Not on it, as Owlat says now: they have left since, or were taken off in Owlat.", Do: comesBack(t, again)}, false
 	case m.State == ledger.MemberAdded:
 		return added(t, m, topic)
 	}
-	return recorded(t, m, topic), false
+	v = recorded(t, m, topic)
+	if known && !is && v.Tone == Unknown {
+		v.Tone, v.Says = Off, "Not on it, as Owlat says now. "+capital(strings.TrimPrefix(v.Says, "Not known whether on it: "))
+	}
+	return v, false
 }
 
 // again says how somebody comes back who has left.
@@ -146,17 +158,14 @@ func barred(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict 
 		return Verdict{Waiting, "A run had put them on it. Now " + why + ".", t.Barred.At, "The next run that reads all rows takes them off it."}
 	case m.State == ledger.MemberAdded:
 		return Verdict{Tone: Off, Says: "A run had put them on it, but Owlat sends them no campaigns now, because " + why + ".", At: t.Barred.At}
-	case m.State == ledger.MemberOut && !t.NeverMail(m), m.State == ledger.MemberOptedOut && hasLeft(t, m), m.State == ledger.MemberLeft, m.State == ledger.MemberLeaving, m.State == ledger.MemberUnsure:
+	case m.State == ledger.MemberOut && !t.NeverMail(m), m.State == ledger.MemberOptedOut && (t.LeftThemselves(m.Topic) || !t.Barred.Reason.Asked()), m.State == ledger.MemberLeft, m.State == ledger.MemberLeaving, m.State == ledger.MemberUnsure:
 		return recorded(t, m, topic)
+	case m.State == ledger.MemberOptedOut && explain.WasPut(t.History, m.Topic):
+		return Verdict{Tone: Off, Says: "Taken off it, because " + why + ". A run had put them on it before.", At: t.LeftAt(m)}
 	case m.State == ledger.MemberOut:
 		return Verdict{Tone: Off, Says: "Not on it, because " + why + ".", At: m.At}
 	}
-	return Verdict{Tone: Off, Says: "Not put on it, because " + why + ".", At: m.At}
-}
-
-// hasLeft reports whether the person is known to have left the topic of a membership by their own word.
-func hasLeft(t *explain.Tale, m *ledger.Membership) bool {
-	return slices.ContainsFunc(t.OptOuts, func(o ledger.OptOut) bool { return o.Topic == m.Topic && !t.Ours(o.At) })
+	return Verdict{Tone: Off, Says: "Not put on it, because " + why + ".", At: t.LeftAt(m)}
 }
 
 // because says why no mail may go to somebody.
@@ -174,6 +183,9 @@ func because(s *ledger.Suppression) string {
 func recorded(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict {
 	switch m.State {
 	case ledger.MemberWanted:
+		if why := never(t); why != "" {
+			return Verdict{Tone: Off, Says: "Not put on it, because " + why + ".", At: m.At}
+		}
 		return Verdict{Waiting, "To be put on it: " + yes(topic) + ".", m.At, "The next run does it."}
 	case ledger.MemberSent:
 		return Verdict{Waiting, "An add was sent, and its answer is not known.", m.At, "The next run sends it again if nobody has left since."}
@@ -183,21 +195,25 @@ func recorded(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 		return out(t, m, topic)
 	case ledger.MemberOptedOut:
 		if o := t.Found(m.Topic); o != nil {
-			return Verdict{Off, "The person left it: they were on it before, and Owlat showed that they are not any more.", o.At, again}
+			return Verdict{Off, "The person left it: they were on it before, and Owlat showed that they are not any more.", o.At, comesBack(t, again)}
 		}
-		at := leftAt(t, m)
+		at := t.LeftAt(m)
 		if t.Ours(at) {
-			return Verdict{Off, "Not on it since they were opted out of everything, because no mail might go to them.", at, again}
+			return Verdict{Off, "Not on it since they were opted out of everything, because no mail might go to them.", at, comesBack(t, again)}
 		}
-		return Verdict{Off, "The person left it, as one of Owlat's webhooks told. Whether they came back by themselves is not known here.", at, again}
+		says := "The person left it, as one of Owlat's webhooks told."
+		if _, known := isOn(t, m.Topic); !known {
+			says += " Whether they came back by themselves is not known here."
+		}
+		return Verdict{Off, says, at, comesBack(t, again)}
 	case ledger.MemberLeft:
-		return Verdict{Off, "Let go of when the row left the source: taken off, unless another row wanted the contact there. That the row is back is no new consent.", m.At, ""}
+		return letGo(t, m)
 	case ledger.MemberSkipped:
-		return Verdict{Unknown, "Left as it is in Owlat (existing: skip), because " + t.Sibling.WhyOld(m.Topic) + ".", m.At, consentAnew(topic)}
+		return Verdict{Unknown, "Left as it is in Owlat (existing: skip), because " + t.Sibling.WhyOld(m.Topic) + ".", m.At, comesBack(t, consentAnew(topic))}
 	case ledger.MemberUnknown:
 		return unknown(t, topic)
 	case ledger.MemberImported:
-		return Verdict{Unknown, "Written to a file for Owlat's importer, which was to put them on it. Whether it did, and whether they have left since, is not known here.", m.At, consentAnew(topic)}
+		return Verdict{Unknown, "Written to a file for Owlat's importer, which was to put them on it. Whether it did, and whether they have left since, is not known here.", m.At, comesBack(t, consentAnew(topic))}
 	case ledger.MemberUnsure:
 		if !m.Off.IsZero() {
 			return Verdict{Off, "Not on it when Owlat was asked. An add was sent and never answered: it was lost, or the person has left since. It is not sent again.", m.Off, "If you are sure, \"owlat-sync topic add\" adds them."}
@@ -207,13 +223,31 @@ func recorded(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 	return Verdict{Tone: Unknown, Says: string(m.State) + ".", At: m.At}
 }
 
+// letGo says of a row that left the source what became of its topic.
+func letGo(t *explain.Tale, m *ledger.Membership) Verdict {
+	says := "Let go of when the row left the source: taken off, unless another row wanted the contact there."
+	if explain.TakenOff(t.History, m.Topic) {
+		says = "Taken off it, because the row left the source."
+	}
+	if t.Entry.Departed == "" {
+		says += " That the row is back is no new consent."
+	}
+	return Verdict{Off, says, m.At, ""}
+}
+
 // out says why somebody is not on a topic to which the row does not consent.
 func out(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict {
 	anew := ""
 	if topic != nil && topic.When != "" {
-		anew = "A run puts them on it when the column goes from no to yes."
+		anew = comesBack(t, "A run puts them on it when the column goes from no to yes.")
 	}
 	switch {
+	case !t.NeverMail(m) && t.LeftThemselves(m.Topic):
+		says := "Not on it: the person left it, and the row says no since."
+		if t.LeftAt(m).After(m.At) {
+			says = "Not on it: the row says no, and the person left it, too."
+		}
+		return Verdict{Off, says, t.LeftAt(m), anew}
 	case t.NeverMail(m):
 		return Verdict{Off, "Not on it since they were opted out of everything, because no mail might go to them.", m.At, anew}
 	case anew != "":
@@ -243,9 +277,10 @@ func added(t *explain.Tale, m *ledger.Membership, topic *config.Topic) (v Verdic
 		}
 		return Verdict{Unknown, "Put on it: " + yes(topic) + ". " + since(t.Ways), m.At, toKnow(t.Ways)}, true
 	case t.At.After(asked.Add(ledger.ConfirmWithin)):
-		return Verdict{Unknown, "Owlat asked the person to confirm (double opt-in), by a link that has run out by now. Whether they did is not known here.", asked, "Look at the contact in Owlat."}, false
+		return Verdict{Unknown, "Owlat asked the person to confirm (double opt-in), by a link that has run out by now. Whether they did is not known here, as Owlat tells nobody.", asked, "Look at the contact in Owlat."}, false
 	}
-	return Verdict{Waiting, "Owlat asked the person to confirm (double opt-in). Until they do, they get nothing.", asked, "They must open the link of the mail within seven days. It may be among their spam."}, false
+	return Verdict{Unknown, "Owlat asked the person to confirm (double opt-in), and they get nothing until they have. Whether they have is not known here, as Owlat tells nobody.", asked,
+		"Look at the contact in Owlat. If they have not, they must open the link of the mail within seven days. It may be among their spam."}, false
 }
 
 // toKnow says how it becomes known whether somebody has left.
@@ -264,7 +299,7 @@ func unknown(t *explain.Tale, topic *config.Topic) Verdict {
 	case t.Sibling.Created != "":
 		return Verdict{Tone: Unknown, Says: fmt.Sprintf("Not known whether on it: the row says no, and the contact, which the sync %q created, is left as it is in Owlat (existing: skip).", t.Sibling.Created)}
 	}
-	return Verdict{Tone: Unknown, Says: "Not known whether on it: the row says no, but the contact was there before, and is left as it is in Owlat (existing: skip).", Do: consentAnew(topic)}
+	return Verdict{Tone: Unknown, Says: "Not known whether on it: the row says no, but the contact was there before, and is left as it is in Owlat (existing: skip).", Do: comesBack(t, consentAnew(topic))}
 }
 
 // yes says why a row is put on a topic.
@@ -281,14 +316,4 @@ func consentAnew(topic *config.Topic) string {
 		return ""
 	}
 	return fmt.Sprintf("The column %q going from no to yes puts them on it.", topic.When)
-}
-
-// leftAt returns when a person left a topic.
-func leftAt(t *explain.Tale, m *ledger.Membership) time.Time {
-	for _, o := range t.OptOuts {
-		if o.Topic == m.Topic {
-			return o.At
-		}
-	}
-	return m.At
 }

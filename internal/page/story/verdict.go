@@ -123,9 +123,12 @@ func ofTopics(t *explain.Tale, topics []Topic) Verdict {
 		if on > 1 {
 			what = fmt.Sprintf("all %d topics", on)
 		}
-		v := Verdict{Tone: worst.Tone, Says: "The contact is in Owlat, and was put on " + what + ".", At: worst.At, Do: worst.Do}
+		v := Verdict{Tone: worst.Tone, Says: "The contact is in Owlat, and is on " + what + ", as Owlat says now.", At: worst.At, Do: worst.Do}
 		if t.Members == nil {
-			v.Says += " " + since(t.Ways)
+			v.Says = "The contact is in Owlat, and was put on " + what + ". " + since(t.Ways)
+		}
+		if t.Lifted() != "" {
+			v.Says += " " + blockList(t)
 		}
 		return v
 	}
@@ -183,7 +186,11 @@ func barrier(t *explain.Tale, topics []Topic) (v Verdict, stopped bool) {
 		if f.Parked {
 			tries = "is not tried again until it changes"
 		}
-		return Verdict{Bad, "The row fails, and " + tries + ": " + f.Reason + ".", f.First, Advice(f.Category)}, true
+		do := Advice(f.Category)
+		if f.Category == ledger.CategoryTaken {
+			do += " A look in the sources now names the address."
+		}
+		return Verdict{Bad, "The row fails, and " + tries + ": " + f.Reason + ".", f.First, do}, true
 	case t.Deleted():
 		return Verdict{Tone: Off, Says: "Owlat has no such contact any more.", Do: fmt.Sprintf("The next run that notices it does what on_remote_delete says: %s.", onRemoteDelete(t))}, true
 	case e.Origin == ledger.OriginGone:

@@ -111,7 +111,7 @@ func (t memberships) why(m *ledger.Membership) string {
 		text = fmt.Sprintf("a removal was sent %s and its answer is not known; the next run sees to it", when)
 	case ledger.MemberSkipped:
 		text = "left as it is in Owlat (existing: skip), because " + t.Sibling.WhyOld(m.Topic)
-		if topic != nil && topic.When != "" {
+		if topic != nil && topic.When != "" && t.Barred == nil && t.Entry.Departed == "" {
 			text += fmt.Sprintf("; the column %q going from no to yes puts it on", topic.When)
 		}
 	case ledger.MemberOut:
@@ -122,6 +122,9 @@ func (t memberships) why(m *ledger.Membership) string {
 		text = "not on it, because the row says no"
 		if topic != nil && topic.When != "" {
 			text = fmt.Sprintf("not on it since %s, because the row's column %q says no", when, topic.When)
+		}
+		if t.LeftThemselves(m.Topic) {
+			text = fmt.Sprintf("the person left it %s; the row says no, too", words.Clock(t.LeftAt(m)))
 		}
 	case ledger.MemberUnknown:
 		text = "not known whether on it: the row says no, but the contact was there before and is left as it is in Owlat (existing: skip)"
@@ -135,15 +138,19 @@ func (t memberships) why(m *ledger.Membership) string {
 			text = strings.TrimPrefix(text, "not known whether on it: ")
 		}
 	case ledger.MemberOptedOut:
-		if t.Barred != nil {
-			text = fmt.Sprintf("not put on it since %s, because no mail may go to the address", when)
+		left := words.Clock(t.LeftAt(m))
+		switch {
+		case t.Barred != nil && t.Barred.Reason.Asked() && !t.LeftThemselves(m.Topic) && explain.WasPut(t.History, m.Topic):
+			text = fmt.Sprintf("put on it before, and taken off it %s, because no mail may go to the person", left)
+		case t.Barred != nil && t.Barred.Reason.Asked() && !t.LeftThemselves(m.Topic):
+			text = fmt.Sprintf("not put on it since %s, because no mail may go to the address", left)
+		case t.Ours(t.LeftAt(m)):
+			text = fmt.Sprintf("not on it since %s, because no mail might go to the person", left)
+		}
+		if text != "" {
 			break
 		}
-		if t.Ours(m.At) {
-			text = fmt.Sprintf("not on it since %s, because no mail might go to the person", when)
-			break
-		}
-		text = fmt.Sprintf("the person left it (a webhook told so %s)", when)
+		text = fmt.Sprintf("the person left it (a webhook told so %s)", left)
 		if o := t.Found(m.Topic); o != nil {
 			text = fmt.Sprintf("the person left it (Owlat shows so: on it %s, off it %s)", words.Clock(o.Since), words.Clock(o.At))
 		}
@@ -151,7 +158,13 @@ func (t memberships) why(m *ledger.Membership) string {
 			text += "; whether they came back by themselves is not known"
 		}
 	case ledger.MemberLeft:
-		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there; that it is back is no new consent", when)
+		text = fmt.Sprintf("let go of %s, because the row left the source: taken off, unless another row wanted the contact there", when)
+		if explain.TakenOff(t.History, m.Topic) {
+			text = "taken off it, because the row left the source"
+		}
+		if t.Entry.Departed == "" {
+			text += "; that it is back is no new consent"
+		}
 	case ledger.MemberImported:
 		text = fmt.Sprintf("written %s to a file for Owlat's importer, which was to put them on it; whether it did, and whether they have left since, is not known", when)
 	case ledger.MemberUnsure:
@@ -194,7 +207,7 @@ func confirmWords(e *ledger.Entry, m *ledger.Membership) string {
 	case time.Now().After(until):
 		return fmt.Sprintf("; Owlat asked the person %s to confirm (double opt-in), by a link that was valid until %s; whether they have is not known here", words.Clock(asked), words.Clock(until))
 	}
-	return fmt.Sprintf("; Owlat asked the person %s to confirm (double opt-in), by a link valid until %s; until they do, they get nothing", words.Clock(asked), words.Clock(until))
+	return fmt.Sprintf("; Owlat asked the person %s to confirm (double opt-in), by a link valid until %s; whether they have is not known here, and until then they get nothing", words.Clock(asked), words.Clock(until))
 }
 
 // consentWords says why a row is put on a topic.

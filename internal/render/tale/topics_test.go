@@ -9,6 +9,7 @@ import (
 	"owlatsync/internal/explain"
 	"owlatsync/internal/render"
 	"owlatsync/internal/ways"
+	"owlatsync/internal/words"
 	"owlatsync/ledger"
 	"owlatsync/owlat"
 	"owlatsync/reconcile"
@@ -76,11 +77,24 @@ func TestWhatWeDidOurselves(t *testing.T) {
 		}, []string{"because no mail might go to the person"}},
 		"they left":        {ledger.MemberOptedOut, func(*explain.Tale) {}, []string{"the person left it (a webhook told so", "  left news"}},
 		"the secret lacks": {ledger.MemberOut, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.NeverMail, At: at} }, []string{"Owlat was not told, because the configuration has no unsubscribe secret"}},
-		"bounced":          {ledger.MemberAdded, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Bounced, At: at} }, []string{"but Owlat sends the address no campaigns since", "(bounced)"}},
-		"still on":         {ledger.MemberAdded, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: at} }, []string{"but no mail may go to the person: the next run"}},
-		"webhooks come":    {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Webhooks: true} }, []string{"(who has left since is known as far as a webhook has told it)"}},
-		"polling is on":    {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true} }, []string{"as far as polling has shown it)"}},
-		"both":             {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true, Webhooks: true} }, []string{"as far as a webhook or polling has told it)"}},
+		"a list took them off": {ledger.MemberOptedOut, func(t *explain.Tale) {
+			t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: at, Sent: at, Told: at}
+			t.History = []ledger.HistoryLine{{At: at.Add(-time.Hour), Run: 1, Event: "topic added", Note: "news"}}
+			t.OptOuts = []ledger.OptOut{{ContactID: "k1", Topic: "news", At: at.Add(time.Minute)}}
+		}, []string{"put on it before, and taken off it " + words.Clock(at.Add(time.Minute)) + ", because no mail may go to the person"}},
+		"left before it bounced": {ledger.MemberOptedOut, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Bounced, At: at} }, []string{"the person left it (a webhook told so"}},
+		"left, and the row says no since": {ledger.MemberOut, func(t *explain.Tale) {
+			t.OptOuts = []ledger.OptOut{{ContactID: "k1", Topic: "news", At: at.Add(-time.Hour)}}
+		}, []string{"the person left it " + words.Clock(at.Add(-time.Hour)) + "; the row says no, too"}},
+		"the row left, and a run took them off": {ledger.MemberLeft, func(t *explain.Tale) {
+			t.Entry.Departed = "topics"
+			t.History = []ledger.HistoryLine{{At: at, Run: 2, Event: "topic removed", Note: "news"}}
+		}, []string{"taken off it, because the row left the source\n"}},
+		"bounced":       {ledger.MemberAdded, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Bounced, At: at} }, []string{"but Owlat sends the address no campaigns since", "(bounced)"}},
+		"still on":      {ledger.MemberAdded, func(t *explain.Tale) { t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: at} }, []string{"but no mail may go to the person: the next run"}},
+		"webhooks come": {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Webhooks: true} }, []string{"(who has left since is known as far as a webhook has told it)"}},
+		"polling is on": {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true} }, []string{"as far as polling has shown it)"}},
+		"both":          {ledger.MemberAdded, func(t *explain.Tale) { t.Ways = ways.Ways{Polling: true, Webhooks: true} }, []string{"as far as a webhook or polling has told it)"}},
 		"the row left": {ledger.MemberLeft, func(t *explain.Tale) {
 			t.Entry.Departed = "keep"
 			t.History = []ledger.HistoryLine{{At: at, Run: 4, Event: ledger.EventRowLeft}}

@@ -248,6 +248,30 @@ func Mailbox(t *testing.T, open Open) {
 		next(suppress(ada, ledger.Bounced, 1))
 		same(t, "after another", suppressions(t, l, ada), map[string]ledger.Suppression{ada: suppress(ada, ledger.Bounced, 1)})
 	})
+	t.Run("lifting stands in the history of the rows with the address", func(t *testing.T) {
+		t.Parallel()
+		l := fresh(t, open)
+		record(t, l, "users", entry("1"), entry("2"))
+		before := len(historyOf(t, l, "2"))
+		for range 2 { // the second lifts nothing
+			noError(t, l.Suppress(t.Context(), suppress("row3@example.com", ledger.Bounced, 1)))
+			_, err := l.Lift(t.Context(), "row1@example.com")
+			noError(t, err)
+			noError(t, l.Suppress(t.Context(), suppress("contact1", ledger.NeverMail, 1)))
+			_, err = l.Lift(t.Context(), "contact1")
+			noError(t, err)
+		}
+		noError(t, l.Suppress(t.Context(), suppress("row1@example.com", ledger.Bounced, 1)))
+		for range 2 {
+			_, err := l.Lift(t.Context(), "row1@example.com")
+			noError(t, err)
+		}
+		lines := historyOf(t, l, "1")
+		same(t, "lines of the other", len(historyOf(t, l, "2")), before)
+		same(t, "lines", len(lines), before+1)
+		last := lines[len(lines)-1]
+		same(t, "the last", []any{last.Event, last.Note, last.Run, last.At.IsZero()}, []any{ledger.EventLifted, "", int64(0), false})
+	})
 	t.Run("the latest contact of an address counts, in whatever order it comes", func(t *testing.T) {
 		t.Parallel()
 		l := fresh(t, open)
@@ -396,4 +420,12 @@ func Mailbox(t *testing.T, open Open) {
 		same(t, "feedback", len(feedbacks(t, l, "", "", 0, 0)), 0)
 		same(t, "known", len(known(t, l, "new@example.com")), 0)
 	})
+}
+
+// historyOf returns the lines of a row of the sync users.
+func historyOf(t *testing.T, l Ledger, key string) []ledger.HistoryLine {
+	t.Helper()
+	lines, err := l.History(t.Context(), "users", key)
+	noError(t, err)
+	return lines
 }

@@ -31,6 +31,9 @@ const (
 			> (s.reason = 'complained', s.reason <> 'bounced', s.at) AS heavier) AS h),
 		sent = greatest(s.sent, excluded.sent), told = greatest(s.told, excluded.told)`
 
+	addLifted = `SELECT @add_lines($1, array_agg(e.sync), array_agg(e.key), array_agg($3::bigint), array_agg(0::bigint), array_agg($4::bytea), array_agg(''::bytea))
+		FROM @entries e WHERE e.sync IN (SELECT id FROM @syncs WHERE deployment = $1) AND e.email = $2::bytea HAVING count(*) > 0`
+
 	upsertKnown = `INSERT INTO @known AS k (deployment, email, contact, at)
 		SELECT $1, x.* FROM unnest($2::bytea[], $3::bytea[], $4::bigint[]) AS x (email, contact, at)
 		ON CONFLICT (deployment, email) DO UPDATE SET contact = excluded.contact, at = excluded.at WHERE excluded.at >= k.at`
@@ -244,9 +247,13 @@ func AllSuppressions(ctx context.Context, read pgrow.Read, limit int) (found []l
 	return found, err
 }
 
-// Lift ends the suppression of an address, also that of a forgotten person under the secret, and reports whether there was one.
-func Lift(t pgrow.Tx, secret []byte, address string) (was bool, err error) {
+// Lift ends the suppression of an address, also that of a forgotten person under the secret, notes that in the history of the rows with it, and reports whether
+// there was one.
+func Lift(t pgrow.Tx, secret []byte, address string, at time.Time) (was bool, err error) {
 	n, err := t.Change("DELETE FROM @suppressions WHERE deployment = $1 AND email = ANY ($2::bytea[])", keysOf(named([]string{address}, secret, ledger.HashSuppressed)))
+	if n > 0 && err == nil {
+		_, err = t.Change(addLifted, []byte(address), at.UnixMicro(), []byte(ledger.EventLifted))
+	}
 	return n > 0, err
 }
 

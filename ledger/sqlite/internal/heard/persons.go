@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
+	"time"
 
 	"owlatsync/ledger"
 	"owlatsync/ledger/internal/entry"
@@ -210,7 +211,7 @@ func AllSuppressions(ctx context.Context, file *dbfile.File, limit int) (found [
 	return found, err
 }
 
-// Lift ends the suppression of an address, also that of a forgotten person under the secret, and reports whether there was one.
+// Lift ends the suppression of an address, also that of a forgotten person under the secret, notes that in the history of the rows with it, and reports whether there was one.
 func Lift(t dbfile.Tx, secret []byte, address string) (was bool, err error) {
 	for name := range named([]string{address}, secret, ledger.HashSuppressed) {
 		n, err := t.Affect("DELETE FROM suppressions WHERE email = ?1", name)
@@ -219,7 +220,10 @@ func Lift(t dbfile.Tx, secret []byte, address string) (was bool, err error) {
 		}
 		was = was || n > 0
 	}
-	return was, nil
+	if was {
+		err = t.Exec("INSERT INTO history (sync, key, at, run, event, note) SELECT e.sync, e.key, ?2, 0, ?3, '' FROM entries e WHERE e.email = ?1", address, time.Now().UnixMicro(), ledger.EventLifted)
+	}
+	return was, err
 }
 
 // ContactsOf adds the contacts of a person that Owlat told of for the addresses.
