@@ -241,6 +241,7 @@ var table = map[string][]string{
 		"/", "/internal/access", "/internal/api", "/internal/csvout", "/internal/page/fed", "/internal/page/telling", "/ledger", "/reconcile/kept", "/reconcile/step",
 	},
 	"/internal/page/figures": {"/", "/ledger", "/internal/page/chart"},
+	"/internal/page/static":  {"/internal/page/chart"},
 	"/internal/page/warm":    {"/internal/api", "/internal/page/figures"},
 	"/internal/page/begin":   {"/internal/page/telling", "/internal/words"},
 	"/internal/page/glance":  {"/", "/ledger", "/internal/api", "/internal/config", "/internal/page/fed", "/internal/page/telling", "/internal/words"},
@@ -264,7 +265,7 @@ var table = map[string][]string{
 	"/internal/session/shelf": {"/internal/session", "github.com/jackc/pgx/v5"},
 	"/internal/page/telling":  {"/", "/internal/api", "/internal/bar", "/internal/events", "/internal/standing", "/internal/words", "/ledger", "/reconcile"},
 	"/internal/page": {
-		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/chart", "/internal/page/figures", "/internal/page/begin", "/internal/page/glance", "/internal/page/decided",
+		"/", "/internal/access", "/internal/api", "/internal/cluster/roll", "/internal/config", "/internal/csvout", "/internal/page/fed", "/internal/page/rowlist", "/internal/page/telling", "/internal/page/figures", "/internal/page/static", "/internal/page/begin", "/internal/page/glance", "/internal/page/decided",
 		"/internal/session", "/internal/standing", "/internal/turns", "/ledger", "/reconcile", "/reconcile/bar", "/reconcile/step",
 		"/internal/explain", "/internal/page/heard", "/internal/page/person", "/internal/page/story", "/internal/page/troubles", "/internal/page/warm", "/internal/words", "/owlat",
 	},

@@ -18,6 +18,7 @@ import (
 	"owlatsync/internal/config"
 	"owlatsync/internal/page/begin"
 	"owlatsync/internal/page/person"
+	"owlatsync/internal/page/static"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/page/warm"
 	"owlatsync/internal/session"
@@ -60,7 +61,7 @@ func New(p Parts) *Page {
 			page.mux.HandleFunc(r.method+" /deployments/{deployment}"+r.path, page.handle(r))
 		}
 	}
-	page.mux.HandleFunc("GET /static/{file}", serveStatic)
+	page.mux.HandleFunc("GET /static/{file}", static.Serve)
 	page.mux.HandleFunc("/", page.handle(route{whole: nothing, anybody: true}))
 	return page
 }

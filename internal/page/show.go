@@ -2,12 +2,9 @@ package page
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"html/template"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,7 +12,7 @@ import (
 
 	"owlatsync/internal/access"
 	"owlatsync/internal/config"
-	"owlatsync/internal/page/chart"
+	"owlatsync/internal/page/static"
 	"owlatsync/internal/page/telling"
 	"owlatsync/internal/session"
 	"owlatsync/internal/words"
@@ -23,9 +20,6 @@ import (
 
 //go:embed templates/*.html
 var templateFiles embed.FS
-
-//go:embed static
-var staticFiles embed.FS
 
 // pages returns the templates by name, each with the layout around it. Programs that show no page need not read them.
 var pages = sync.OnceValue(parsePages)
@@ -131,9 +125,8 @@ func (c *call) show(status int, name, title string, content any) {
 		c.id = session.NewID()
 		c.parts.Sessions.Give(c.w, c.r, c.id)
 	}
-	addresses, _ := static()
 	v := view{
-		Title: title, Static: addresses, Who: c.who, SignedIn: c.who.Name != "" && !c.parts.Gate.Open(), Base: c.base, Form: c.parts.Sessions.FormToken(c.id),
+		Title: title, Static: static.Addresses(), Who: c.who, SignedIn: c.who.Name != "" && !c.parts.Gate.Open(), Base: c.base, Form: c.parts.Sessions.FormToken(c.id),
 		Version: c.parts.Version, Typed: c.typed(), Content: content,
 	}
 	if c.who.Name != "" {
@@ -164,47 +157,3 @@ func number(n int) string { return telling.Number(n) }
 
 func utc(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// static returns the addresses of static files by their names, and their contents by what of the addresses is their own. An address has a part of the file's hash, so it never changes its
-// content.
-var static = sync.OnceValues(readStatic)
-
-func readStatic() (addresses map[string]string, contents map[string][]byte) {
-	addresses, contents = make(map[string]string), make(map[string][]byte)
-	files, err := staticFiles.ReadDir("static")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	for _, f := range files {
-		text, err := staticFiles.ReadFile("static/" + f.Name())
-		if err != nil {
-			panic(err)
-		}
-		if f.Name() == "page.css" {
-			text = append(text, chart.Style...)
-		}
-		sum := sha256.Sum256(text)
-		name, ext := strings.TrimSuffix(f.Name(), path.Ext(f.Name())), path.Ext(f.Name())
-		hashed := name + "." + hex.EncodeToString(sum[:6]) + ext
-		addresses[strings.ReplaceAll(f.Name(), ".", "_")], contents[hashed] = "/static/"+hashed, text
-	}
-	return addresses, contents
-}
-
-// kinds are the content types of static files by the ends of their names.
-var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
-
-// serveStatic answers requests for static files, which are the same for everybody.
-func serveStatic(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("file")
-	_, contents := static()
-	text, there := contents[name]
-	if !there {
-		http.Error(w, "There is no such file. Load the page again.", http.StatusNotFound)
-		return
-	}
-	w.Header().Set("Content-Type", kinds[path.Ext(name)])
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	_, _ = w.Write(text)
-}
