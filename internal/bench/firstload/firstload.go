@@ -6,20 +6,18 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"time"
 
 	"owlatsync"
 	"owlatsync/internal/bench/bubble"
+	"owlatsync/internal/bench/crowd"
 	"owlatsync/internal/bench/findings"
 	"owlatsync/ledger/memory"
-	"owlatsync/owlat"
 	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
 
 const (
-	ms = time.Millisecond
 	// several is how many API keys the second way has.
 	several = 3
 )
@@ -60,22 +58,15 @@ const (
 
 // play loads so many people in one way, and counts at the emulator.
 func play(ctx context.Context, way string, people int) (r outcome, err error) {
-	server := &owlattest.Server{RandomSeed: 1}
-	err = server.InjectFaults(owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms, Jitter: 20 * ms}, owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms, Jitter: 20 * ms, After: true})
-	if err != nil {
-		return r, err
-	}
-	values := []string{server.AddKey()}
+	keys := 1
 	if way == waySeveral {
-		for len(values) < several {
-			values = append(values, server.AddKey())
-		}
+		keys = several
 	}
-	client, err := owlat.NewClient("https://owlat.example", values[0], owlat.WithMoreKeys(values[1:]...), owlat.WithTransport(server.Transport()))
+	server, client, err := crowd.Owlat(keys)
 	if err != nil {
 		return r, err
 	}
-	s := reconcile.Sync{Name: "users", Source: rows(people), Topics: []reconcile.Topic{{ID: server.AddTopic("news", false)}}, Guards: reconcile.Guards{FirstRun: true}}
+	s := reconcile.Sync{Name: "users", Source: crowd.Rows(people), Topics: []reconcile.Topic{{ID: server.AddTopic("news", false)}}, Guards: reconcile.Guards{FirstRun: true}}
 	l := memory.New()
 	engine := reconcile.New(client, l, reconcile.Options{})
 	r = outcome{Way: way, People: people}
@@ -102,24 +93,6 @@ func play(ctx context.Context, way string, people int) (r outcome, err error) {
 	stats := server.Stats()
 	r.Took, r.Requests, r.Writes, r.Refused, r.Created = time.Since(began), stats.Total, stats.Writes, stats.RateLimited, report.Outcomes[owlatsync.Created]
 	return r, nil
-}
-
-// rows is a source of so many people who are all on a topic.
-type rows int
-
-// Rows implements reconcile.Source.
-func (n rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
-	return func(yield func(*owlatsync.Row, error) bool) {
-		for i := range int(n) {
-			row := owlatsync.Row{
-				Key: fmt.Sprint(i), Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", i)), Position: owlatsync.Position{Unit: "row", Number: i + 1},
-				Consents: []owlatsync.Consent{owlatsync.Yes},
-			}
-			if ctx.Err() != nil || !yield(&row, nil) {
-				return
-			}
-		}
-	}
 }
 
 // Measure loads people in each way, in fake time.

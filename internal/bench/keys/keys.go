@@ -5,22 +5,19 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
 	"time"
 
 	"owlatsync"
 	"owlatsync/internal/bench/bubble"
+	"owlatsync/internal/bench/crowd"
 	"owlatsync/internal/bench/findings"
 	"owlatsync/ledger/memory"
-	"owlatsync/owlat"
-	"owlatsync/owlat/owlattest"
 	"owlatsync/reconcile"
 )
 
 const (
 	people = 3_000
 	topic  = "news"
-	ms     = time.Millisecond
 	// most is how many keys are measured at most, and part what each is to add.
 	most = 5
 	part = 0.29 / 0.3
@@ -56,21 +53,12 @@ func (r outcome) goals(one outcome) []findings.Goal {
 
 // play makes a first run of so many people with so many keys, and counts the requests of each at the emulator.
 func play(ctx context.Context, keys, people int) (r outcome, err error) {
-	server := &owlattest.Server{RandomSeed: 1}
-	err = server.InjectFaults(owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms, Jitter: 20 * ms}, owlattest.Fault{Kind: owlattest.Latency, Delay: 10 * ms, Jitter: 20 * ms, After: true})
-	if err != nil {
-		return r, err
-	}
-	var values []string
-	for range keys {
-		values = append(values, server.AddKey())
-	}
-	client, err := owlat.NewClient("https://owlat.example", values[0], owlat.WithMoreKeys(values[1:]...), owlat.WithTransport(server.Transport()))
+	server, client, err := crowd.Owlat(keys)
 	if err != nil {
 		return r, err
 	}
 	s := reconcile.Sync{
-		Name: "users", Source: rows(people), Topics: []reconcile.Topic{{ID: server.AddTopic(topic, false)}},
+		Name: "users", Source: crowd.Rows(people), Topics: []reconcile.Topic{{ID: server.AddTopic(topic, false)}},
 		Guards: reconcile.Guards{Removals: reconcile.NoLimit, Updates: reconcile.NoLimit, Creates: reconcile.NoLimit, FirstRun: true},
 	}
 	engine := reconcile.New(client, memory.New(), reconcile.Options{})
@@ -92,24 +80,6 @@ func play(ctx context.Context, keys, people int) (r outcome, err error) {
 		r.Least, r.Most = min(r.Least, k.Total), max(r.Most, k.Total)
 	}
 	return r, nil
-}
-
-// rows is a source of so many people who are all on a topic.
-type rows int
-
-// Rows implements reconcile.Source.
-func (n rows) Rows(ctx context.Context) iter.Seq2[*owlatsync.Row, error] {
-	return func(yield func(*owlatsync.Row, error) bool) {
-		for i := range int(n) {
-			row := owlatsync.Row{
-				Key: fmt.Sprint(i), Email: owlatsync.Some(fmt.Sprintf("user%d@example.com", i)), Position: owlatsync.Position{Unit: "row", Number: i + 1},
-				Consents: []owlatsync.Consent{owlatsync.Yes},
-			}
-			if ctx.Err() != nil || !yield(&row, nil) {
-				return
-			}
-		}
-	}
 }
 
 // Measure makes the same first run with one key and with several, in fake time.
