@@ -114,6 +114,11 @@ func (t *Tale) Stranger() bool {
 	return e != nil && t.Sync.Suppressed.Column != "" && e.ContactID == "" && e.Origin == ledger.OriginNone && e.Departed == "" && e.Failure == nil && !e.Doubt && !e.Fingerprint.IsZero()
 }
 
+// LiftedAfter reports whether the suppression of the row's address was lifted after a time.
+func (t *Tale) LiftedAfter(at time.Time) bool {
+	return slices.ContainsFunc(t.History, func(h ledger.HistoryLine) bool { return h.Event == ledger.EventLifted && h.At.After(at) })
+}
+
 // notice finds out when the row's leaving was found by a run that was held, if another one acted on it only once it was approved.
 func (t *Tale) notice(ctx context.Context, l Ledger) error {
 	for _, h := range slices.Backward(t.History) {

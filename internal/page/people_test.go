@@ -402,7 +402,7 @@ func TestAPersonOptedOutByUs(t *testing.T) {
 		got  reply
 		want []string
 	}{
-		"never mail": {zoe, []string{"No. The column \"blocked\" of row 9 of blocks says that no mail may go to the person, ever", "Owlat was told, and has opted them out of everything.", "Owlat was told 2026-03-01 12:05:00 UTC",
+		"never mail": {zoe, []string{"No. The column \"blocked\" of blocks said that no mail may go to the person, ever: in row 9, or in another one", "Owlat was told, and has opted them out of everything.", "Owlat was told 2026-03-01 12:05:00 UTC",
 			"not on it Not on it, because no mail may go to the person.", "Off Newsletter, because owlat-sync had opted the person out of everything. A webhook told so."}},
 		"a list": {listed, []string{"No. Somebody handed in a list", "Owlat was told 2026-03-01 12:05:00 UTC"}},
 	} {

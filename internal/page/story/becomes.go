@@ -21,8 +21,12 @@ func Becomes(t *explain.Tale, sync *config.Sync, suppressed bool, barred *ledger
 		return "It has the form that Owlat takes, but it fails and is not tried again until it changes: " + t.Entry.Failure.Reason + "."
 	case known && t.Entry.Failure != nil:
 		return "It has the form that Owlat takes, but it fails, and later runs try it again: " + t.Entry.Failure.Reason + "."
+	case known && t.Stranger():
+		return "Runs make no contact of it: a row or a list said that no mail may go to the address. \"owlat-sync feedback lift\" ends that."
+	case known && never(t) != "":
+		return "It has the form that Owlat takes, but no run sends it, because " + never(t) + "."
 	case !known:
-		return "It can be sent, and no run has taken it up yet: the next one does."
+		return "It can be sent. Its own page tells how it stands; if no run has taken it up yet, the next one does."
 	}
 	return "It can be sent."
 }

@@ -134,16 +134,24 @@ func TestAnswers(t *testing.T) {
 		"a stranger": {func(t *explain.Tale) {
 			t.Entry = &ledger.Entry{Key: "1", Fingerprint: ledger.Fingerprint{Lo: 1}}
 			t.Sync.Suppressed.Column = "blocked"
-		}, "No", story.Off, `The row's column "blocked" says that no mail may go to the person, ever. Owlat has no contact of theirs`, ""},
+		}, "No", story.Off, "A row or a list said that no mail may go to the person, ever. Owlat has no contact of theirs", "owlat-sync feedback lift"},
 		"wanted":          {state(ledger.MemberWanted), "Not yet", story.Waiting, "To be put on it", "next run"},
 		"sent":            {state(ledger.MemberSent), "Not yet", story.Waiting, "answer is not known", "sends it again"},
 		"leaving":         {state(ledger.MemberLeaving), "Not yet", story.Waiting, "A removal was sent", "next run"},
 		"the row says no": {state(ledger.MemberOut), "No", story.Off, `column "newsletter" says no`, "from no to yes"},
 		"left":            {state(ledger.MemberLeft), "No", story.Off, "when the row left the source", ""},
-		"opted out":       {state(ledger.MemberOptedOut), "No", story.Off, "The person left it, as one of Owlat's webhooks told", "sign up again"},
-		"skipped":         {state(ledger.MemberSkipped), "Not known here", story.Unknown, "existing: skip", `column "newsletter" going from no to yes`},
-		"unknown":         {state(ledger.MemberUnknown), "Not known here", story.Unknown, "the row says no, but the contact was there before", `column "newsletter"`},
-		"unsure":          {state(ledger.MemberUnsure), "Not known here", story.Unknown, "never answered", "topic add"},
+		"opted out, and lifted since": {func(t *explain.Tale) {
+			state(ledger.MemberOptedOut)(t)
+			t.History = []ledger.HistoryLine{{Key: "1", At: at.Add(time.Hour), Event: ledger.EventLifted}}
+		}, "No", story.Off, "the person left, or owlat-sync had opted them out", "sign up again"},
+		"asked to confirm, and on the topic now": {func(t *explain.Tale) {
+			asked(true)(t)
+			t.Entry.Memberships = append(t.Entry.Memberships, ledger.Membership{Topic: "tips", Consent: true, State: ledger.MemberAdded, At: at, Pending: at})
+		}, "Not known here", story.Unknown, "Whether they have is not known here", "Look at the contact"},
+		"opted out": {state(ledger.MemberOptedOut), "No", story.Off, "The person left it, as one of Owlat's webhooks told", "sign up again"},
+		"skipped":   {state(ledger.MemberSkipped), "Not known here", story.Unknown, "existing: skip", `column "newsletter" going from no to yes`},
+		"unknown":   {state(ledger.MemberUnknown), "Not known here", story.Unknown, "the row says no, but the contact was there before", `column "newsletter"`},
+		"unsure":    {state(ledger.MemberUnsure), "Not known here", story.Unknown, "never answered", "topic add"},
 		"another's": {func(t *explain.Tale) {
 			t.Sibling, t.Entry.Memberships[0].State = explain.Sibling{Created: "web", Put: map[string]string{"news": "web"}}, ledger.MemberSkipped
 		}, "Not known here", story.Unknown, `the sync "web" has put the contact on it`, ""},
@@ -205,7 +213,7 @@ func TestWhetherOwlatWasTold(t *testing.T) {
 		"refused": {never, secret, func(t *explain.Tale) {
 			t.Entry.Failure = &ledger.Failure{Category: ledger.CategoryNeverMail, Reason: "the secret is refused"}
 		}, "Owlat is not told yet: the secret is refused."},
-		"the row that says so": {never, secret, func(t *explain.Tale) { t.Sync.Suppressed.Column = "blocked" }, `The column "blocked" of row 1 of users says that no mail may go to the person, ever`},
+		"the row that says so": {never, secret, func(t *explain.Tale) { t.Sync.Suppressed.Column = "blocked" }, `The column "blocked" of users said that no mail may go to the person, ever: in row 1, or in another one`},
 	} {
 		row := tale(func(t *explain.Tale) {
 			if test.change != nil {

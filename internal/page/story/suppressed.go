@@ -39,11 +39,11 @@ func takenBack(s ledger.Suppression, tales []*explain.Tale) string {
 	return "Only the person can take that back in Owlat, by signing up again. "
 }
 
-// saysNever says which row says that no mail may go to the person.
+// saysNever says where a row said that no mail may go to the person. It may be another one than those of the person now.
 func saysNever(tales []*explain.Tale) string {
 	for _, t := range tales {
 		if t.Sync.Suppressed.Column != "" {
-			return fmt.Sprintf("The column %q of row %s of %s says that no mail may go to the person, ever", t.Sync.Suppressed.Column, t.Key, t.Sync.Name)
+			return fmt.Sprintf("The column %q of %s said that no mail may go to the person, ever: in row %s, or in another one with the address", t.Sync.Suppressed.Column, t.Sync.Name, t.Key)
 		}
 	}
 	return "A row of the source said that no mail may go to the person, ever"

@@ -117,13 +117,19 @@ func TestWhatWouldBecomeOfARow(t *testing.T) {
 	sync := &config.Sync{Suppressed: config.Suppressed{Column: "blocked"}}
 	fails := tale(func(t *explain.Tale) { t.Entry.Failure = &ledger.Failure{Reason: "taken"} })
 	parked := tale(func(t *explain.Tale) { t.Entry.Failure = &ledger.Failure{Reason: "taken", Parked: true} })
+	stranger := tale(func(t *explain.Tale) {
+		t.Entry, t.Sync.Suppressed.Column = &ledger.Entry{Key: "1", Fingerprint: ledger.Fingerprint{Lo: 1}}, "blocked"
+	})
+	gone := tale(func(t *explain.Tale) { t.Entry.Origin, t.Entry.ContactID = ledger.OriginGone, "" })
 	for want, got := range map[string]string{
-		`Runs put the person on no topic: the column "blocked" says that no mail may go to them, ever.`:  story.Becomes(nil, sync, true, nil),
-		"Runs put the person on no topic, because a mail to the address came back for good.":             story.Becomes(nil, sync, false, &ledger.Suppression{Reason: ledger.Bounced}),
-		"It has the form that Owlat takes, but it fails, and later runs try it again: taken.":            story.Becomes(fails, sync, false, nil),
-		"It has the form that Owlat takes, but it fails and is not tried again until it changes: taken.": story.Becomes(parked, sync, false, nil),
-		"It can be sent, and no run has taken it up yet: the next one does.":                             story.Becomes(nil, sync, false, nil),
+		`Runs put the person on no topic: the column "blocked" says that no mail may go to them, ever.`:       story.Becomes(nil, sync, true, nil),
+		"Runs put the person on no topic, because a mail to the address came back for good.":                  story.Becomes(nil, sync, false, &ledger.Suppression{Reason: ledger.Bounced}),
+		"It has the form that Owlat takes, but it fails, and later runs try it again: taken.":                 story.Becomes(fails, sync, false, nil),
+		"It has the form that Owlat takes, but it fails and is not tried again until it changes: taken.":      story.Becomes(parked, sync, false, nil),
+		"It can be sent. Its own page tells how it stands; if no run has taken it up yet, the next one does.": story.Becomes(nil, sync, false, nil),
 		"It can be sent.": story.Becomes(tale(func(*explain.Tale) {}), sync, false, nil),
+		"Runs make no contact of it: a row or a list said that no mail may go to the address. \"owlat-sync feedback lift\" ends that.": story.Becomes(stranger, sync, false, nil),
+		"It has the form that Owlat takes, but no run sends it, because the contact was deleted in Owlat.":                             story.Becomes(gone, sync, false, nil),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -167,7 +173,7 @@ func TestLifting(t *testing.T) {
 	t.Parallel()
 	row := tale(func(t *explain.Tale) { t.Sync.Suppressed.Column = "blocked" })
 	for reason, want := range map[ledger.SuppressionReason][]string{
-		ledger.NeverMail:  {`The column "blocked" of row 1 of users says`, "Correct the row first.", "Owlat is told nothing."},
+		ledger.NeverMail:  {`The column "blocked" of users said`, "Correct the row first.", "Owlat is told nothing."},
 		ledger.Listed:     {"Somebody handed in a list", "Owlat is told nothing."},
 		ledger.Complained: {"marked a mail as spam", "Owlat has a block list of its own"},
 		ledger.Bounced:    {"came back for good", "Owlat has a block list of its own"},
@@ -182,5 +188,18 @@ func TestLifting(t *testing.T) {
 		if reason != ledger.Bounced && strings.Contains(text, "came back") {
 			t.Errorf("%s is told as a bounce: %s", reason, text)
 		}
+	}
+}
+
+// TestSinceWhenNoMailMayGo: a row that said no before was off its topic for that reason until then.
+func TestSinceWhenNoMailMayGo(t *testing.T) {
+	t.Parallel()
+	row := tale(func(t *explain.Tale) {
+		state(ledger.MemberOut)(t)
+		t.Entry.Memberships[0].At = at.Add(-30 * time.Second)
+		t.Barred = &ledger.Suppression{Reason: ledger.Listed, At: at}
+	})
+	if topic := story.Topics(row)[0]; topic.Says != "Not on it, because no mail may go to the person." || !topic.At.Equal(at) {
+		t.Errorf("%+v", topic)
 	}
 }

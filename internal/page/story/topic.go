@@ -133,7 +133,7 @@ func standing(t *explain.Tale, m *ledger.Membership, topic *config.Topic) (v Ver
 		return Verdict{Tone: Off, Says: "Not on it, because Owlat has no such contact any more."}, false
 	case t.Barred != nil:
 		return barred(t, m, topic), false
-	case known && is && m.Pending.IsZero() && !m.Unmailed:
+	case known && is && m.Pending.IsZero() && !m.Unmailed && t.Entry.Asked().IsZero(): // who is asked to confirm is on the topic and gets nothing
 		return Verdict{Tone: Good, Says: "On it, as Owlat says now."}, true
 	case known && !is && m.State == ledger.MemberAdded:
 		return Verdict{Tone: Off, Says: "Not on it, as Owlat says now: they have left since, or were taken off in Owlat.", Do: comesBack(t, again)}, false
@@ -163,7 +163,11 @@ func barred(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdict 
 	case m.State == ledger.MemberOptedOut && explain.WasPut(t.History, m.Topic):
 		return Verdict{Tone: Off, Says: "Taken off it, because " + why + ". A run had put them on it before.", At: t.LeftAt(m)}
 	case m.State == ledger.MemberOut:
-		return Verdict{Tone: Off, Says: "Not on it, because " + why + ".", At: m.At}
+		at := m.At
+		if at.Before(t.Barred.At) { // the row had said no before
+			at = t.Barred.At
+		}
+		return Verdict{Tone: Off, Says: "Not on it, because " + why + ".", At: at}
 	}
 	return Verdict{Tone: Off, Says: "Not put on it, because " + why + ".", At: t.LeftAt(m)}
 }
@@ -202,6 +206,9 @@ func recorded(t *explain.Tale, m *ledger.Membership, topic *config.Topic) Verdic
 			return Verdict{Off, "Not on it since they were opted out of everything, because no mail might go to them.", at, comesBack(t, again)}
 		}
 		says := "The person left it, as one of Owlat's webhooks told."
+		if t.LiftedAfter(at) { // the ledger does not have any more what owlat-sync had sent
+			says = "Off it, as one of Owlat's webhooks told: the person left, or owlat-sync had opted them out while no mail might go to them, before that was lifted here."
+		}
 		if _, known := isOn(t, m.Topic); !known {
 			says += " Whether they came back by themselves is not known here."
 		}

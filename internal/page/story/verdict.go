@@ -191,7 +191,7 @@ func barrier(t *explain.Tale, topics []Topic) (v Verdict, stopped bool) {
 			do += " A look in the sources now names the address."
 		}
 		return Verdict{Bad, "The row fails, and " + tries + ": " + f.Reason + ".", f.First, do}, true
-	case t.Deleted():
+	case t.Deleted() && e.Origin != ledger.OriginGone:
 		return Verdict{Tone: Off, Says: "Owlat has no such contact any more.", Do: fmt.Sprintf("The next run that notices it does what on_remote_delete says: %s.", onRemoteDelete(t))}, true
 	case e.Origin == ledger.OriginGone:
 		return Verdict{Off, "The contact was deleted in Owlat.", e.ChangedAt, fmt.Sprintf("The sync does with such rows what on_remote_delete says: %s.", onRemoteDelete(t))}, true
@@ -203,7 +203,8 @@ func barrier(t *explain.Tale, topics []Topic) (v Verdict, stopped bool) {
 	case e.Departed != "":
 		return Verdict{Off, "The row is not in the source any more.", t.Left(), "If the person should get mail, the source must have the row."}, true
 	case t.Stranger():
-		return Verdict{Tone: Off, Says: fmt.Sprintf("The row's column %q says that no mail may go to the person, ever. Owlat has no contact of theirs, so none is made.", t.Sync.Suppressed.Column), At: e.ChangedAt}, true
+		return Verdict{Tone: Off, Says: "A row or a list said that no mail may go to the person, ever. Owlat has no contact of theirs, so none is made.",
+			Do: "If that was wrong, correct the row, and lift the suppression: \"owlat-sync feedback lift\" with the address."}, true
 	case t.Sync.Match:
 		return Verdict{Tone: Off, Says: "The sync only sends events, to whoever has the address of the row. It puts nobody on a topic."}, true
 	case e.Origin == ledger.OriginExported:

@@ -118,7 +118,7 @@ func (t tale) standing() []string {
 	case len(lines) > 0:
 		return lines
 	case t.Stranger():
-		return []string{fmt.Sprintf("left out: the row's column %q says that no mail may go to the person, and Owlat has no contact of theirs", t.Sync.Suppressed.Column)}
+		return []string{"left out: a row or a list said that no mail may go to the person, and Owlat has no contact of theirs"}
 	case e.Departed != "" && e.Origin != ledger.OriginGone && e.Origin != ledger.OriginDeleted:
 		since := ""
 		if at := t.Left(); !at.IsZero() {
