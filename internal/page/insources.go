@@ -119,7 +119,7 @@ func showPersonInSources(c *call) error {
 
 // readSource returns the rows of the person in the source of a sync.
 func readSource(ctx context.Context, c *call, p *person.Person, sync config.Sync) (found []sourceView, err error) {
-	is := p.Matcher(sync)
+	is, keys := p.Matcher(sync), p.Keys(sync)
 	latest, err := latestWhole(c, sync.Name)
 	if err != nil {
 		return nil, err
@@ -143,7 +143,7 @@ func readSource(ctx context.Context, c *call, p *person.Person, sync config.Sync
 			if address := owlatsync.LowerAddress(v.Email); address != "" {
 				v.hash = ledger.HashText(address)
 			}
-			v.Becomes = story.Becomes(p.Tale(sync.Name, key), &sync, row.Suppressed, p.Barred)
+			v.Becomes = story.Becomes(p.Tale(sync.Name, key), slices.Contains(keys, key), &sync, row.Suppressed, p.Barred)
 			for i, topic := range sync.Topics {
 				if topic.When != "" && i < len(row.Consents) {
 					v.Consents = append(v.Consents, topic.When+": "+row.Consents[i].String())

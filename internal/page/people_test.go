@@ -411,7 +411,7 @@ func TestAPersonOptedOutByUs(t *testing.T) {
 			t.Errorf("%s: %s", name, said)
 		}
 	}
-	if got := wordsOf(b.get(zoe.path + "/lift").body); !containsAll(got, []string{"The column \"blocked\" of row 9", "What lifting it does", "Correct the row first.", "Owlat is told nothing."}) || strings.Contains(got, "came back") {
+	if got := wordsOf(b.get(zoe.path + "/lift").body); !containsAll(got, []string{"The column \"blocked\" of blocks said", "in row 9", "What lifting it does", "Correct the row first.", "Owlat is told nothing."}) || strings.Contains(got, "came back") {
 		t.Errorf("the question: %s", got)
 	}
 	if got := wordsOf(b.get("/feedback").body); !containsAll(got, []string{"1 never mail, by a row", "1 opted out by a list", "because owlat-sync had opted the person out of everything"}) || strings.Contains(got, "bounced for good") {

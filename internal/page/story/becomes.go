@@ -8,9 +8,9 @@ import (
 	"owlatsync/ledger"
 )
 
-// Becomes says what would become of a row that a source has now and that can be sent. The tale is nil if the ledger does not know the row; suppressed
-// is what the row's own column says, and barred why no mail may go to the person, nil if it may.
-func Becomes(t *explain.Tale, sync *config.Sync, suppressed bool, barred *ledger.Suppression) string {
+// Becomes says what would become of a row that a source has now and that can be sent. The tale is nil if the ledger does not know the row, or if the row
+// has another key than those that were looked up; suppressed is what the row's own column says, and barred why no mail may go to the person, nil if it may.
+func Becomes(t *explain.Tale, lookedUp bool, sync *config.Sync, suppressed bool, barred *ledger.Suppression) string {
 	known := t != nil && t.Entry != nil
 	switch {
 	case suppressed:
@@ -25,8 +25,10 @@ func Becomes(t *explain.Tale, sync *config.Sync, suppressed bool, barred *ledger
 		return "Runs make no contact of it: a row or a list said that no mail may go to the address. \"owlat-sync feedback lift\" ends that."
 	case known && never(t) != "":
 		return "It has the form that Owlat takes, but no run sends it, because " + never(t) + "."
+	case !known && lookedUp:
+		return "It can be sent, and no run has taken it up yet: the next one does."
 	case !known:
-		return "It can be sent. Its own page tells how it stands; if no run has taken it up yet, the next one does."
+		return "It can be sent. Its own page tells how it stands."
 	}
 	return "It can be sent."
 }

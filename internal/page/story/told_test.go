@@ -122,14 +122,15 @@ func TestWhatWouldBecomeOfARow(t *testing.T) {
 	})
 	gone := tale(func(t *explain.Tale) { t.Entry.Origin, t.Entry.ContactID = ledger.OriginGone, "" })
 	for want, got := range map[string]string{
-		`Runs put the person on no topic: the column "blocked" says that no mail may go to them, ever.`:       story.Becomes(nil, sync, true, nil),
-		"Runs put the person on no topic, because a mail to the address came back for good.":                  story.Becomes(nil, sync, false, &ledger.Suppression{Reason: ledger.Bounced}),
-		"It has the form that Owlat takes, but it fails, and later runs try it again: taken.":                 story.Becomes(fails, sync, false, nil),
-		"It has the form that Owlat takes, but it fails and is not tried again until it changes: taken.":      story.Becomes(parked, sync, false, nil),
-		"It can be sent. Its own page tells how it stands; if no run has taken it up yet, the next one does.": story.Becomes(nil, sync, false, nil),
-		"It can be sent.": story.Becomes(tale(func(*explain.Tale) {}), sync, false, nil),
-		"Runs make no contact of it: a row or a list said that no mail may go to the address. \"owlat-sync feedback lift\" ends that.": story.Becomes(stranger, sync, false, nil),
-		"It has the form that Owlat takes, but no run sends it, because the contact was deleted in Owlat.":                             story.Becomes(gone, sync, false, nil),
+		`Runs put the person on no topic: the column "blocked" says that no mail may go to them, ever.`:  story.Becomes(nil, true, sync, true, nil),
+		"Runs put the person on no topic, because a mail to the address came back for good.":             story.Becomes(nil, true, sync, false, &ledger.Suppression{Reason: ledger.Bounced}),
+		"It has the form that Owlat takes, but it fails, and later runs try it again: taken.":            story.Becomes(fails, true, sync, false, nil),
+		"It has the form that Owlat takes, but it fails and is not tried again until it changes: taken.": story.Becomes(parked, true, sync, false, nil),
+		"It can be sent, and no run has taken it up yet: the next one does.":                             story.Becomes(nil, true, sync, false, nil),
+		"It can be sent. Its own page tells how it stands.":                                              story.Becomes(nil, false, sync, false, nil),
+		"It can be sent.": story.Becomes(tale(func(*explain.Tale) {}), true, sync, false, nil),
+		"Runs make no contact of it: a row or a list said that no mail may go to the address. \"owlat-sync feedback lift\" ends that.": story.Becomes(stranger, true, sync, false, nil),
+		"It has the form that Owlat takes, but no run sends it, because the contact was deleted in Owlat.":                             story.Becomes(gone, true, sync, false, nil),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
