@@ -160,7 +160,8 @@ func (s *sending) admit(ctx context.Context) (at time.Time, err error) {
 	case s.link != nil:
 		return s.gentle.Enter(ctx, s.pool.counted().Done())
 	case s.limiter != nil && !s.open:
-		s.key, at, err = s.limiter.queue.Enter(ctx, s.pool.counted().Done(), true, 2*s.random()-1, s.keys.For(s.scope()))
+		may := s.keys.After(s.key, errors.Is(s.last, ErrRateLimited), s.scope())
+		s.key, at, err = s.limiter.queue.Enter(ctx, s.pool.counted().Done(), true, 2*s.random()-1, may)
 		return at, err
 	case !s.open:
 		s.key = s.keys.Next(s.scope())

@@ -11,7 +11,7 @@ import (
 
 // WithMoreKeys gives a client further API keys of the same deployment, beside the one that [NewClient] has: each has its own budget, so
 // that n keys send n times as much. Every request goes with the first key that has a token, and a call makes its requests one after the
-// other, so that what concerns one contact stays in order if the caller waits for each call. A 429 slows down only its key.
+// other, so that what concerns one contact stays in order if the caller waits for each call. A 429 slows down only its key, and the call goes on with another.
 //
 // A key that Owlat refuses with a 401 is left out, and one that lacks a scope is for requests that need it: they go with the others, and it
 // is tried again after five minutes. [WithKeyRefused] and [Client.Keys] tell. Only what all keys are refused fails.

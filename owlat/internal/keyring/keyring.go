@@ -104,6 +104,25 @@ func (r *Ring[L]) For(scope string) func(key int) bool {
 	}
 }
 
+// After is For, but where the budget of a key was found full just now, it leaves that key out as long as another one may be used.
+func (r *Ring[L]) After(key int, full bool, scope string) func(key int) bool {
+	may := r.For(scope)
+	if may == nil || !full {
+		return may
+	}
+	return func(k int) bool {
+		if k != key {
+			return may(k)
+		}
+		for other := range r.keys {
+			if other != key && may(other) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
 // Next returns a key that may be used for requests of that scope, each in its turn.
 func (r *Ring[L]) Next(scope string) int {
 	r.mu.Lock()
